@@ -1,0 +1,1 @@
+//! Graph neural networks with attention, in Rust, on Candle: layers, models, pretrained weights, and a program

@@ -1,0 +1,1 @@
+//! Graph data sets in their original formats, with a verified download cache

@@ -1,0 +1,1 @@
+//! Looking at graph attention: entropy, most attended neighbours, pictures

@@ -1,0 +1,30 @@
+//! The structure of graphs, in pure Rust.
+//!
+//! Message passing asks one question again and again: *which edges end in this node?* An edge list answers it
+//! slowly, a compressed sparse form answers it at once, and gradients ask it in the other direction. So
+//! [`EdgeIndex`] takes the edges once, checks them once, and gives all three views: the caller's edge list, the
+//! edges grouped by destination and the edges grouped by source, each with the permutation back to the caller's
+//! order. It never changes afterwards, which is why kernels need not check a single bound.
+//!
+//! ```
+//! use candle_geometric_graph::EdgeIndex;
+//! # fn main() -> Result<(), candle_geometric_graph::GraphError> {
+//! // 0 → 1, 2 → 1, 1 → 2
+//! let edges = EdgeIndex::new(vec![0, 2, 1], vec![1, 1, 2], 3)?;
+//! let in_edges = edges.by_destination();
+//! assert_eq!(in_edges.neighbors(1), &[0, 2]); // the sources of the edges that end in node 1
+//! assert_eq!(in_edges.edges(1), &[0, 1]); // and which edges those are
+//! # Ok(()) }
+//! ```
+
+mod csr;
+mod edge_index;
+mod error;
+pub mod rng;
+
+pub use csr::Csr;
+pub use edge_index::EdgeIndex;
+pub use error::GraphError;
+
+/// The result of an operation on graph structure.
+pub type Result<T> = std::result::Result<T, GraphError>;

@@ -1,0 +1,1 @@
+//! Graph neural network layers for Candle, with PyTorch Geometric's names and defaults

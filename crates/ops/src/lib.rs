@@ -1,0 +1,1 @@
+//! Message-passing primitives on Candle tensors, with gradients: gather, scatter, segment softmax, graph attention

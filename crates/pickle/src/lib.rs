@@ -1,0 +1,1 @@
+//! A reader of Python pickles that builds data and executes nothing

@@ -1,0 +1,1 @@
+//! Training of graph neural networks on Candle: losses, metrics, optimisers, schedules, checkpoints
