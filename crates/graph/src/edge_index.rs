@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::{Csr, GraphError, Result};
@@ -27,6 +28,10 @@ struct Inner {
 
 /// The largest number of nodes or edges: `u32::MAX` itself is Candle's padding index.
 const MAX: usize = u32::MAX as usize - 1;
+
+pub(crate) fn check_size(what: &'static str, size: usize) -> Result<()> {
+    if size > MAX { Err(GraphError::TooLarge { what, size, max: MAX }) } else { Ok(()) }
+}
 
 impl EdgeIndex {
     /// Edges on one set of `num_nodes` nodes, where edge `e` goes from `source[e]` to `destination[e]`.
@@ -88,6 +93,7 @@ impl EdgeIndex {
     /// # Errors
     /// If an entry of `batch` is not below `num_graphs`.
     pub fn from_batch(batch: &[u32], num_graphs: usize) -> Result<Self> {
+        check_size("batch", batch.len())?;
         let nodes = (0..batch.len() as u32).collect();
         Self::bipartite(nodes, batch.to_vec(), batch.len(), num_graphs)
     }
@@ -107,9 +113,7 @@ impl EdgeIndex {
             });
         }
         for (what, size) in [("num_edges", source.len()), ("num_nodes", num_src), ("num_nodes", num_dst)] {
-            if size > MAX {
-                return Err(GraphError::TooLarge { what, size, max: MAX });
-            }
+            check_size(what, size)?;
         }
         for (side, ids, num_nodes) in [("source", &source, num_src), ("destination", &destination, num_dst)] {
             if let Some((edge, &index)) = ids.iter().enumerate().find(|&(_, &i)| i as usize >= num_nodes) {
@@ -226,14 +230,38 @@ impl EdgeIndex {
 
     /// What another crate keeps with this structure, such as its copy on a device: made once per type `T`, then
     /// shared by all clones, and dropped with the last of them.
+    ///
+    /// `make` may itself ask for attachments. Threads that race to the first use may each call it; all of them get
+    /// the one result that is kept. What is kept must not hold this structure, or neither would ever be dropped.
     pub fn attachment<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut kept = self.inner.attachments.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = kept.iter().find_map(|a| Arc::clone(a).downcast::<T>().ok()) {
-            return found;
+        match self.try_attachment(|| Ok::<T, Infallible>(make())) {
+            Ok(kept) => kept,
+            Err(never) => match never {},
         }
-        let made = Arc::new(make());
+    }
+
+    /// As [`attachment`](Self::attachment), where making it can fail. Nothing is kept of a failure.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_attachment<T: Any + Send + Sync, E>(
+        &self,
+        make: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<Arc<T>, E> {
+        let find = |kept: &[Arc<dyn Any + Send + Sync>]| {
+            kept.iter().find_map(|a| Arc::clone(a).downcast::<T>().ok())
+        };
+        let lock = || self.inner.attachments.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return Ok(found);
+        }
+        let made = Arc::new(make()?); // not under the lock: `make` may come back here
+        let mut kept = lock();
+        if let Some(found) = find(&kept) {
+            return Ok(found);
+        }
         kept.push(made.clone());
-        made
+        Ok(made)
     }
 }
 

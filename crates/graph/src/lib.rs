@@ -17,14 +17,22 @@
 //! # Ok(()) }
 //! ```
 
+mod batch;
 mod csr;
 mod edge_index;
 mod error;
+#[cfg(feature = "petgraph")]
+mod interop;
 pub mod rng;
+pub mod transforms;
 
+pub use batch::Batch;
 pub use csr::Csr;
 pub use edge_index::EdgeIndex;
 pub use error::GraphError;
+#[cfg(feature = "petgraph")]
+pub use interop::{from_petgraph, to_petgraph};
+pub use transforms::{FillValue, Origin, Transformed};
 
 /// The result of an operation on graph structure.
 pub type Result<T> = std::result::Result<T, GraphError>;
