@@ -1,0 +1,91 @@
+//! Standard output: colours only on a terminal that wants them, and a reader that leaves early is no error.
+
+use std::io::{ErrorKind, IsTerminal, Result, Stdout, Write};
+
+use anyhow::Context;
+use comfy_table::{CellAlignment, Table, presets};
+use owo_colors::{OwoColorize, Style};
+use serde::Serialize;
+
+/// Standard output.
+pub(crate) struct Screen {
+    stdout: Stdout,
+    colour: bool,
+    gone: bool,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        let unset = |name| std::env::var_os(name).is_none_or(|v| v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let stdout = std::io::stdout();
+        let colour = stdout.is_terminal() && unset("NO_COLOR") && !dumb;
+        Self { stdout, colour, gone: false }
+    }
+
+    /// The text as something that went well.
+    pub(crate) fn good(&self, text: &str) -> String {
+        self.styled(text, Style::new().green())
+    }
+
+    /// The text as something that went wrong.
+    pub(crate) fn bad(&self, text: &str) -> String {
+        self.styled(text, Style::new().red().bold())
+    }
+
+    /// The text as something of less weight.
+    pub(crate) fn faint(&self, text: &str) -> String {
+        self.styled(text, Style::new().dimmed())
+    }
+
+    /// The text as a heading.
+    pub(crate) fn title(&self, text: &str) -> String {
+        self.styled(text, Style::new().bold())
+    }
+
+    fn styled(&self, text: &str, style: Style) -> String {
+        if self.colour { text.style(style).to_string() } else { text.to_string() }
+    }
+
+    /// Prints a table: columns whose index is in `right` are aligned to the right.
+    pub(crate) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> Result<()> {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(header.iter().map(|h| h.to_string())).add_rows(rows);
+        for &column in right {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        for line in table.lines() {
+            writeln!(self, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Prints a value as JSON, over several lines.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(value).context("cannot be written as JSON")?;
+        Ok(writeln!(self, "{text}")?)
+    }
+}
+
+/// Writing goes on into nothing once the reader has gone (`… | head`), so that a long command still does its work and
+/// ends with its own exit code.
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        if !self.gone {
+            match self.stdout.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => self.gone = true,
+                other => return other,
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        match self.stdout.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}

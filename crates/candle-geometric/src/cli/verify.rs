@@ -1,0 +1,90 @@
+//! `candle-geometric verify`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Screen, Verdict};
+use crate::verify::{self, Outcome, TOLERANCE_F32, TOLERANCE_F64};
+
+/// Check every layer against what PyTorch Geometric and DGL computed: outputs and gradients, in f64 and in f32.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  candle-geometric verify parity
+  candle-geometric verify parity/pyg/001-GATConv-plain.safetensors
+
+Tolerances: 1e-10 in f64, 2e-5 in f32, relative to the largest value of the peer's tensor (or to 1 if that is larger).
+Exit codes: 0 all cases pass; 1 a case fails; 2 there is nothing to check.")]
+pub(crate) struct Verify {
+    /// A case file, or a folder that holds case files at any depth
+    #[arg(value_name = "DIR_OR_FILE")]
+    path: PathBuf,
+}
+
+impl Verify {
+    pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
+        let files = verify::find(&self.path)?;
+        let names: Vec<String> = files.iter().map(|f| self.shown(f)).collect();
+        let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
+        let (mut passed, mut failed, mut skipped) = (0_usize, 0_usize, 0_usize);
+        let mut unknown = BTreeMap::<String, usize>::new();
+        writeln!(screen, "{}", screen.title(&line(width, "case", "layer", "f64", "f32", "")))?;
+        for (file, name) in files.iter().zip(&names) {
+            let (layer, outcome) = verify::check(file);
+            let (f64, f32, verdict) = match outcome {
+                Outcome::Passed { f64, f32 } => {
+                    passed += 1;
+                    (shown(f64.error), shown(f32.error), screen.good("ok"))
+                }
+                Outcome::Off { f64, f32 } => {
+                    failed += 1;
+                    let mut why = Vec::new();
+                    for (worst, tolerance, precision) in
+                        [(&f64, TOLERANCE_F64, "f64"), (&f32, TOLERANCE_F32, "f32")]
+                    {
+                        // NaN is off, too.
+                        if !(worst.error <= tolerance) {
+                            why.push(format!("`{}` is off in {precision}", worst.tensor));
+                        }
+                    }
+                    let verdict = format!("{} {}", screen.bad("FAIL"), why.join(", "));
+                    (shown(f64.error), shown(f32.error), verdict)
+                }
+                Outcome::Broken(error) => {
+                    failed += 1;
+                    let verdict = format!("{} {error:#}", screen.bad("FAIL"));
+                    ("-".into(), "-".into(), verdict)
+                }
+                Outcome::Skipped => {
+                    skipped += 1;
+                    *unknown.entry(layer.clone()).or_default() += 1;
+                    ("-".into(), "-".into(), screen.faint("skipped: no such layer yet"))
+                }
+            };
+            writeln!(screen, "{}", line(width, name, &layer, &f64, &f32, &verdict))?;
+        }
+        if !unknown.is_empty() {
+            let unknown: Vec<String> = unknown.iter().map(|(layer, n)| format!("{layer} ({n})")).collect();
+            writeln!(screen, "\nLayers that do not exist yet, with their cases: {}", unknown.join(", "))?;
+        }
+        writeln!(screen, "{passed} passed, {failed} failed, {skipped} skipped")?;
+        Ok(if failed == 0 { Verdict::Good } else { Verdict::Failed })
+    }
+
+    /// A file's name below the folder that was asked for.
+    fn shown(&self, file: &std::path::Path) -> String {
+        let below = file.strip_prefix(&self.path).ok().filter(|p| !p.as_os_str().is_empty());
+        below.unwrap_or(file).display().to_string()
+    }
+}
+
+fn line(width: usize, case: &str, layer: &str, f64: &str, f32: &str, verdict: &str) -> String {
+    format!("{case:<width$}  {layer:<25}  {f64:>8}  {f32:>8}  {verdict}").trim_end().to_string()
+}
+
+fn shown(error: f64) -> String {
+    if error == 0.0 { "0".into() } else { format!("{error:.1e}") }
+}
