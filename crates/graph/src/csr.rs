@@ -2,7 +2,7 @@
 ///
 /// Row `r` holds the edges whose grouped end is `r`, in the caller's order (the grouping is stable).
 ///
-/// Invariants, established by [`Csr::group`] and relied upon by kernels without checks:
+/// Invariants, established when edges are grouped and relied upon by kernels without checks:
 /// `row_ptr` has `rows + 1` entries, starts at 0, never decreases and ends at `E`; `columns` and `edge_ids` have
 /// length `E`; `edge_ids` is a permutation of `0..E`; every column is below the number of nodes on the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]

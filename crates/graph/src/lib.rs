@@ -6,6 +6,9 @@
 //! edges grouped by destination and the edges grouped by source, each with the permutation back to the caller's
 //! order. It never changes afterwards, which is why kernels need not check a single bound.
 //!
+//! What changes a graph makes a new one: [`transforms`] (self-loops, undirected, subgraphs) say where each new edge
+//! came from, and [`Batch`] puts several graphs side by side. `from_petgraph` and `to_petgraph` convert (feature `petgraph`).
+//!
 //! ```
 //! use candle_geometric_graph::EdgeIndex;
 //! # fn main() -> Result<(), candle_geometric_graph::GraphError> {
@@ -21,6 +24,7 @@ mod batch;
 mod csr;
 mod edge_index;
 mod error;
+pub mod generators;
 #[cfg(feature = "petgraph")]
 mod interop;
 pub mod rng;
