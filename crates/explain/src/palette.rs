@@ -1,0 +1,107 @@
+//! Colours and the scale of the colour bar.
+
+/// Pale to dark in equal steps of lightness, readable on white, in print and by the colour-blind.
+const RAMP: [[u8; 3]; 6] =
+    [[226, 221, 214], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
+
+/// Light enough for black text on them, distinct for the colour-blind as far as eight can be (ColorBrewer's Set2,
+/// reordered so that the first classes differ most).
+const CLASSES: [[u8; 3]; 8] = [
+    [118, 183, 235],
+    [255, 200, 87],
+    [126, 205, 165],
+    [240, 160, 200],
+    [190, 175, 230],
+    [178, 217, 90],
+    [222, 190, 150],
+    [190, 190, 190],
+];
+
+/// The fill of a class. After eight classes the colours come again.
+pub(crate) fn class(class: u32) -> [u8; 3] {
+    CLASSES[class as usize % CLASSES.len()]
+}
+
+/// The fill of a node without a class.
+pub(crate) const NO_CLASS: [u8; 3] = [220, 226, 234];
+
+/// The colour of `t` in 0..=1.
+pub(crate) fn ramp(t: f64) -> [u8; 3] {
+    let last = RAMP.len() - 1;
+    let scaled = t.clamp(0.0, 1.0) * last as f64;
+    let step = (scaled as usize).min(last - 1);
+    let rest = scaled - step as f64;
+    let mix = |c: usize| f64::from(RAMP[step][c]) * (1.0 - rest) + f64::from(RAMP[step + 1][c]) * rest;
+    [0, 1, 2].map(|c| mix(c).round() as u8)
+}
+
+/// The stops of the ramp: position in 0..=1 and colour.
+pub(crate) fn stops() -> impl Iterator<Item = (f64, [u8; 3])> {
+    RAMP.iter().enumerate().map(|(i, &colour)| (i as f64 / (RAMP.len() - 1) as f64, colour))
+}
+
+/// A scale from 0 to a round number.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Scale {
+    /// The distance between two ticks.
+    pub(crate) step: f64,
+    /// The number of steps from 0 to the end.
+    pub(crate) steps: usize,
+    /// The decimals that tell the ticks apart.
+    pub(crate) decimals: usize,
+}
+
+impl Scale {
+    /// The shortest scale of at most five steps that reaches `max`, in steps of 1, 2 or 5 times a power of ten.
+    pub(crate) fn to(max: f64) -> Self {
+        // From above: attention is at most 1, and below 1e-12 nothing is worth a scale of its own.
+        let (mut unit, mut decimals) = (1.0, 0);
+        let mut best = None;
+        while decimals <= 12 {
+            for factor in [5.0, 2.0, 1.0] {
+                let step = factor * unit;
+                let steps = (max / step - 1e-9).ceil().max(1.0);
+                if steps > 5.0 {
+                    return best.unwrap_or(Self { step: max / 5.0, steps: 5, decimals: 0 });
+                }
+                best = Some(Self { step, steps: steps as usize, decimals });
+            }
+            unit /= 10.0;
+            decimals += 1;
+        }
+        Self { step: 1.0, steps: 1, decimals: 0 }
+    }
+
+    /// The value at the end of the scale.
+    pub(crate) fn end(&self) -> f64 {
+        self.step * self.steps as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_end_at_round_numbers() {
+        let of = |max| {
+            let s = Scale::to(max);
+            (s.steps, format!("{:.*}", s.decimals, s.end()))
+        };
+        assert_eq!(of(0.37), (4, "0.4".into()));
+        assert_eq!(of(1.0), (5, "1.0".into()));
+        assert_eq!(of(0.5), (5, "0.5".into()));
+        assert_eq!(of(0.062), (4, "0.08".into()));
+        assert_eq!(of(0.0), (1, "1".into()));
+        assert_eq!(of(12.5).0, 5);
+        assert!(Scale::to(3e-5).end() >= 3e-5);
+    }
+
+    #[test]
+    fn the_ramp_reaches_both_ends() {
+        assert_eq!(ramp(0.0), RAMP[0]);
+        assert_eq!(ramp(1.0), RAMP[5]);
+        assert_eq!(ramp(0.2), RAMP[1]);
+        assert_eq!(ramp(7.0), RAMP[5]);
+    }
+}

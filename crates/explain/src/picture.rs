@@ -1,0 +1,338 @@
+use std::path::Path;
+
+use candle_geometric_graph::EdgeIndex;
+
+use crate::error::check_length;
+use crate::palette::{self, Scale};
+use crate::svg::{Svg, escape, hex, write_atomically};
+use crate::{Error, Heads, Result, Weights, ego, layout};
+
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 760.0;
+/// Where the graph goes: left, top, right, bottom. The legend is to the right of it.
+const FRAME: [f64; 4] = [30.0, 84.0, 770.0, 730.0];
+const LEGEND: f64 = 806.0;
+const DARK: &str = "#2b2b33";
+const GREY: &str = "#6a6a74";
+
+/// A picture of a graph and the attention on its edges, as SVG.
+///
+/// Attention has a direction: of two neighbours, each attends to the other in its own measure. So each edge is drawn
+/// in two halves, and the half at a node shows how much *that node* attends to the other one: a colour of the bar
+/// and a width. Where there is no edge in that direction the half is a thin grey line. Self-loops are not drawn.
+/// Nodes have the colour of their predicted class, and a ring in the colour of the true class where that is another.
+///
+/// The same input gives the same bytes.
+///
+/// ```
+/// use candle_geometric_explain::{Picture, Weights};
+/// use candle_geometric_graph::EdgeIndex;
+/// # fn main() -> Result<(), candle_geometric_explain::Error> {
+/// let edges = EdgeIndex::new(vec![0, 1, 2, 1], vec![1, 0, 1, 2], 3)?;
+/// let weights = Weights::new(edges, vec![0.3, 1.0, 0.7, 1.0], 1)?;
+/// let svg = Picture { title: "A path".into(), ..Picture::new(&weights) }.to_svg()?;
+/// assert!(svg.starts_with("<svg"));
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Picture<'a> {
+    /// The attention to draw.
+    pub weights: &'a Weights,
+    /// Which heads (default: the mean).
+    pub heads: Heads,
+    /// The title (default: "Attention").
+    pub title: String,
+    /// The predicted class of every node.
+    pub predicted: Option<&'a [u32]>,
+    /// The true class of every node.
+    pub truth: Option<&'a [u32]>,
+    /// The names of the classes; a class without one is called by its number.
+    pub class_names: &'a [String],
+    /// The name of every node (default, and if empty: its index).
+    pub node_names: &'a [String],
+    /// Draw the surroundings of this node. Without it the whole graph is drawn if it fits, or else the largest
+    /// two-hop neighbourhood that does.
+    pub centre: Option<u32>,
+    /// The most nodes to draw (default 80, at most [`layout::MAX_NODES`]).
+    pub max_nodes: usize,
+    /// The seed of the layout (default 0).
+    pub seed: u64,
+}
+
+impl<'a> Picture<'a> {
+    /// A picture of `weights` with the defaults.
+    pub fn new(weights: &'a Weights) -> Self {
+        Self {
+            weights,
+            heads: Heads::Mean,
+            title: "Attention".into(),
+            predicted: None,
+            truth: None,
+            class_names: &[],
+            node_names: &[],
+            centre: None,
+            max_nodes: 80,
+            seed: 0,
+        }
+    }
+
+    /// Writes the picture to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Picture::to_svg`], and if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path.as_ref(), &self.to_svg()?)
+    }
+
+    /// The picture as the text of an SVG file.
+    ///
+    /// # Errors
+    /// If the graph is bipartite, a list has not one entry per node, or there is no such head or centre.
+    pub fn to_svg(&self) -> Result<String> {
+        let edges = self.weights.edges();
+        let total = edges.num_nodes()?;
+        for (argument, classes) in [("predicted", self.predicted), ("truth", self.truth)] {
+            check_length(argument, classes.map_or(total, <[u32]>::len), total)?;
+        }
+        if !self.node_names.is_empty() {
+            check_length("node_names", self.node_names.len(), total)?;
+        }
+        if let Some(centre) = self.centre.filter(|&c| c as usize >= total) {
+            let expected = format!("a node below {total}");
+            return Err(Error::Invalid { argument: "centre", expected, actual: centre.to_string() });
+        }
+        let alpha = self.weights.select(self.heads)?;
+        let centre = match self.centre {
+            None if total > self.max_nodes => Some(ego::default_centre(edges, self.max_nodes)),
+            given => given,
+        };
+        let nodes = match centre {
+            Some(centre) => ego::around(edges, &alpha, centre, self.max_nodes),
+            None => (0..total as u32).collect(),
+        };
+        let (pairs, ids) = ego::induced(edges, &nodes);
+        let drawn = EdgeIndex::from_pairs(pairs, nodes.len())?;
+        let at = fit(&layout::force_directed(&drawn, self.seed)?);
+        let halves = halves(&drawn, &ids.iter().map(|&e| alpha[e]).collect::<Vec<_>>());
+        let largest = halves.iter().filter_map(|h| h.weight).fold(0.0, f64::max);
+        let scale = Scale::to(largest);
+
+        let mut svg = Svg::new(WIDTH, HEIGHT);
+        svg.label([30.0, 42.0], 22.0, r#"font-weight="bold""#, &self.title);
+        svg.label(
+            [30.0, 64.0],
+            13.5,
+            &format!(r#"fill="{GREY}""#),
+            &self.subtitle(centre, nodes.len(), total),
+        );
+        draw_edges(&mut svg, &halves, &at, scale.end());
+        self.draw_nodes(&mut svg, &nodes, &at, centre);
+        let below = self.draw_classes(&mut svg, &nodes);
+        draw_colour_bar(&mut svg, &scale, below);
+        Ok(svg.finish())
+    }
+
+    fn subtitle(&self, centre: Option<u32>, drawn: usize, total: usize) -> String {
+        let heads = match (self.heads, self.weights.heads()) {
+            (_, 1) => "one head".to_string(),
+            (Heads::Mean, n) => format!("mean of {n} heads"),
+            (Heads::One(h), n) => format!("head {h} (of {n}, counted from 0)"),
+        };
+        match centre {
+            Some(c) => format!("{heads} · the {drawn} of {total} nodes around {}", self.name(c)),
+            None => format!("{heads} · {total} nodes"),
+        }
+    }
+
+    fn name(&self, node: u32) -> String {
+        self.node_names.get(node as usize).cloned().unwrap_or_else(|| node.to_string())
+    }
+
+    fn class_name(&self, class: u32) -> String {
+        self.class_names.get(class as usize).cloned().unwrap_or_else(|| format!("class {class}"))
+    }
+
+    /// The predicted class and, where it is known to be another, the true one.
+    fn classes(&self, node: u32) -> (Option<u32>, Option<u32>) {
+        let of = |classes: Option<&[u32]>| classes.and_then(|c| c.get(node as usize).copied());
+        let (predicted, truth) = (of(self.predicted), of(self.truth));
+        (predicted.or(truth), truth.filter(|&t| predicted.is_some_and(|p| p != t)))
+    }
+
+    fn draw_nodes(&self, svg: &mut Svg, nodes: &[u32], at: &[[f64; 2]], centre: Option<u32>) {
+        let radius = radius(at);
+        for (&node, &place) in nodes.iter().zip(at) {
+            let (class, wrong) = self.classes(node);
+            let name = self.name(node);
+            let tooltip = match (class, wrong) {
+                (Some(c), Some(t)) => {
+                    format!("{name}: {} (true: {})", self.class_name(c), self.class_name(t))
+                }
+                (Some(c), None) => format!("{name}: {}", self.class_name(c)),
+                _ => name.clone(),
+            };
+            svg.raw(&format!("<g><title>{}</title>", escape(&tooltip)));
+            if let Some(truth) = wrong {
+                draw_ring(svg, place, radius, truth);
+            }
+            let outline = if Some(node) == centre { 3.0 } else { 1.2 };
+            svg.circle(place, radius, &hex(class.map_or(palette::NO_CLASS, palette::class)), DARK, outline);
+            draw_name(svg, place, radius, &name, nodes.len());
+            svg.raw("</g>");
+        }
+    }
+
+    /// The classes that appear, and what a ring means. Returns where the legend goes on.
+    fn draw_classes(&self, svg: &mut Svg, nodes: &[u32]) -> f64 {
+        const MOST: usize = 12;
+        let mut y = FRAME[1] + 10.0;
+        let mut present: Vec<u32> =
+            nodes.iter().flat_map(|&n| <[_; 2]>::from(self.classes(n))).flatten().collect();
+        present.sort_unstable();
+        present.dedup();
+        if present.is_empty() {
+            return y;
+        }
+        let what = if self.predicted.is_some() { "Predicted class" } else { "True class" };
+        svg.label([LEGEND, y], 14.0, r#"font-weight="bold""#, what);
+        for &class in present.iter().take(MOST) {
+            y += 25.0;
+            svg.circle([LEGEND + 9.0, y - 4.5], 8.0, &hex(palette::class(class)), DARK, 1.0);
+            svg.label([LEGEND + 27.0, y], 13.0, "", &shorten(&self.class_name(class), 22));
+        }
+        if present.len() > MOST {
+            y += 22.0;
+            svg.label([LEGEND + 27.0, y], 13.0, "", &format!("and {} more", present.len() - MOST));
+        }
+        let wrong: Vec<u32> = nodes.iter().filter_map(|&n| self.classes(n).1).collect();
+        if let Some(&truth) = wrong.first() {
+            y += 32.0;
+            draw_ring(svg, [LEGEND + 9.0, y - 4.5], 6.0, truth);
+            svg.circle([LEGEND + 9.0, y - 4.5], 6.0, "#ffffff", DARK, 1.0);
+            svg.label([LEGEND + 27.0, y], 13.0, "", &format!("ring: true class ({} wrong)", wrong.len()));
+        }
+        y + 50.0
+    }
+}
+
+/// Half an edge: the side of `node`, which attends with `weight` to the node at the other end.
+struct Half {
+    node: usize,
+    other: usize,
+    weight: Option<f64>,
+}
+
+/// Both halves of every link; parallel edges are added up. Weak ones first, so that strong ones are drawn over them.
+fn halves(edges: &EdgeIndex, alpha: &[f64]) -> Vec<Half> {
+    let mut sorted: Vec<(u32, u32, f64)> =
+        edges.iter().zip(alpha).map(|((source, destination), &a)| (destination, source, a)).collect();
+    sorted.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+    let weight = |node: u32, other: u32| {
+        let from = sorted.partition_point(|e| (e.0, e.1) < (node, other));
+        let same = sorted[from..].iter().take_while(|e| (e.0, e.1) == (node, other));
+        same.map(|e| e.2).reduce(|a, b| a + b)
+    };
+    let half = |(a, b): (u32, u32)| Half { node: a as usize, other: b as usize, weight: weight(a, b) };
+    let mut halves: Vec<Half> =
+        layout::links(edges).into_iter().flat_map(|(a, b)| [half((a, b)), half((b, a))]).collect();
+    halves.sort_by(|a, b| a.weight.unwrap_or(-1.0).total_cmp(&b.weight.unwrap_or(-1.0)));
+    halves
+}
+
+fn draw_edges(svg: &mut Svg, halves: &[Half], at: &[[f64; 2]], end: f64) {
+    for half in halves {
+        let (p, q) = (at[half.node], at[half.other]);
+        let middle = [(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0];
+        match half.weight {
+            Some(weight) => {
+                let t = weight / end;
+                svg.line(p, middle, &hex(palette::ramp(t)), 1.2 + 4.3 * t);
+            }
+            None => svg.line(p, middle, "#d9d9de", 0.8),
+        }
+    }
+}
+
+fn draw_ring(svg: &mut Svg, place: [f64; 2], radius: f64, truth: u32) {
+    svg.circle(place, radius + 6.0, &hex(palette::class(truth)), DARK, 1.2);
+    svg.circle(place, radius + 1.5, "#ffffff", "none", 0.0);
+}
+
+/// The name inside the node if it fits, below it if there is room, or else only in the tooltip.
+fn draw_name(svg: &mut Svg, [x, y]: [f64; 2], radius: f64, name: &str, nodes: usize) {
+    let letters = name.chars().count().max(1) as f64;
+    let size = (1.75 * radius / (0.58 * letters)).min(radius * 0.95).min(13.0);
+    if size >= 6.5 {
+        svg.label([x, y + 0.35 * size], size, r#"text-anchor="middle""#, name);
+    } else if nodes <= 60 {
+        let halo = r##"text-anchor="middle" stroke="#ffffff" stroke-width="3" paint-order="stroke""##;
+        svg.label([x, y + radius + 12.0], 10.5, halo, &shorten(name, 24));
+    }
+}
+
+fn draw_colour_bar(svg: &mut Svg, scale: &Scale, top: f64) {
+    const LENGTH: f64 = 170.0;
+    svg.label([LEGEND, top], 14.0, r#"font-weight="bold""#, "Attention");
+    svg.raw(r#"<defs><linearGradient id="ramp" x1="0" y1="1" x2="0" y2="0">"#);
+    for (t, colour) in palette::stops() {
+        svg.raw(&format!(r#"<stop offset="{t:.2}" stop-color="{}"/>"#, hex(colour)));
+    }
+    svg.raw("</linearGradient></defs>");
+    let top = top + 18.0;
+    svg.raw(&format!(
+        r#"<rect x="{LEGEND}" y="{top:.2}" width="18" height="{LENGTH}" fill="url(#ramp)" stroke="{DARK}" stroke-width="0.6"/>"#
+    ));
+    for tick in 0..=scale.steps {
+        let y = top + LENGTH * (1.0 - tick as f64 / scale.steps as f64);
+        svg.line([LEGEND + 18.0, y], [LEGEND + 23.0, y], DARK, 1.0);
+        let number = format!("{:.*}", scale.decimals, scale.step * tick as f64);
+        svg.label([LEGEND + 29.0, y + 4.5], 13.0, "", &number);
+    }
+    let lines = ["The half of an edge at a node", "shows how much that node", "attends to the other."];
+    for (i, line) in lines.iter().enumerate() {
+        let y = top + LENGTH + 30.0 + 17.0 * i as f64;
+        svg.label([LEGEND, y], 12.0, &format!(r#"fill="{GREY}""#), line);
+    }
+}
+
+/// Scales the layout to fill the frame, by the same factor in both directions.
+fn fit(at: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    const MARGIN: f64 = 26.0;
+    /// Small graphs are not blown up further than this many pixels per unit of the layout.
+    const LARGEST: f64 = 150.0;
+    let range = |axis: usize| {
+        at.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |r, p| [r[0].min(p[axis]), r[1].max(p[axis])])
+    };
+    let (x, y) = (range(0), range(1));
+    let room = [FRAME[2] - FRAME[0] - 2.0 * MARGIN, FRAME[3] - FRAME[1] - 2.0 * MARGIN];
+    let scale = LARGEST.min(room[0] / (x[1] - x[0]).max(1e-9)).min(room[1] / (y[1] - y[0]).max(1e-9));
+    let centre = [(FRAME[0] + FRAME[2]) / 2.0, (FRAME[1] + FRAME[3]) / 2.0];
+    at.iter()
+        .map(|p| {
+            [
+                centre[0] + scale * (p[0] - (x[0] + x[1]) / 2.0),
+                centre[1] + scale * (p[1] - (y[0] + y[1]) / 2.0),
+            ]
+        })
+        .collect()
+}
+
+/// A radius at which nearly no two nodes touch.
+fn radius(at: &[[f64; 2]]) -> f64 {
+    let squared = |p: &[f64; 2], q: &[f64; 2]| (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]);
+    let nearest = |i: usize| {
+        let others = at.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, q)| squared(&at[i], q));
+        others.fold(f64::INFINITY, f64::min).sqrt()
+    };
+    let mut distances: Vec<f64> = (0..at.len()).map(nearest).collect();
+    distances.sort_unstable_by(f64::total_cmp);
+    distances.get(at.len() / 20).map_or(15.0, |d| (0.44 * d).clamp(4.0, 15.0))
+}
+
+/// At most `most` characters, the last of them an ellipsis where some are missing.
+fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}

@@ -1,0 +1,112 @@
+use candle_core::{DType, Tensor};
+use candle_geometric_graph::EdgeIndex;
+
+use crate::{Error, Result};
+
+/// The attention weights of one layer on the host: α `[E, H]`, row-major, with the edges that they belong to.
+///
+/// `alpha[e * heads + h]` says how much the destination of edge `e` attends to its source in head `h`. Checked
+/// once, here: everything else in this crate relies on it.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    edges: EdgeIndex,
+    alpha: Vec<f32>,
+    heads: usize,
+}
+
+/// Which heads to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heads {
+    /// The mean over all heads.
+    #[default]
+    Mean,
+    /// One head, counted from 0.
+    One(usize),
+}
+
+impl Weights {
+    /// The weights `alpha` (`[E, heads]`, row-major) of `edges`.
+    ///
+    /// # Errors
+    /// If there are no heads, the length is not `E * heads`, or a weight is negative, infinite or NaN.
+    pub fn new(edges: EdgeIndex, alpha: Vec<f32>, heads: usize) -> Result<Self> {
+        let invalid =
+            |expected: String, actual: String| Error::Invalid { argument: "alpha", expected, actual };
+        let num_edges = edges.num_edges();
+        if heads == 0 {
+            return Err(invalid("at least one head".into(), "none".into()));
+        }
+        if Some(alpha.len()) != num_edges.checked_mul(heads) {
+            let expected = format!("{num_edges} edges × {heads} heads");
+            return Err(invalid(expected, format!("{} weights", alpha.len())));
+        }
+        if let Some((i, a)) = alpha.iter().enumerate().find(|(_, a)| !(a.is_finite() && **a >= 0.0)) {
+            let actual = format!("{a} at edge {}, head {}", i / heads, i % heads);
+            return Err(invalid("finite weights of at least 0".into(), actual));
+        }
+        Ok(Self { edges, alpha, heads })
+    }
+
+    /// The weights in a tensor `[E, H]` or `[E]` (one head) of any float type, on any device.
+    ///
+    /// # Errors
+    /// As [`Weights::new`], and if the shape is another.
+    pub fn from_tensor(edges: &EdgeIndex, alpha: &Tensor) -> Result<Self> {
+        let heads = match *alpha.dims() {
+            [_] => 1,
+            [_, h] => h,
+            _ => {
+                return Err(Error::Invalid {
+                    argument: "alpha",
+                    expected: "shape [E, H] or [E]".into(),
+                    actual: format!("{:?}", alpha.dims()),
+                });
+            }
+        };
+        let host = match alpha.elem_count() {
+            0 => Vec::new(),
+            _ => alpha.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?,
+        };
+        Self::new(edges.clone(), host, heads)
+    }
+
+    /// The edges.
+    pub fn edges(&self) -> &EdgeIndex {
+        &self.edges
+    }
+
+    /// H, the number of heads.
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// α of one head or their mean, one weight per edge in the order of [`edges`](Self::edges).
+    ///
+    /// # Errors
+    /// If there is no such head.
+    pub fn select(&self, heads: Heads) -> Result<Vec<f64>> {
+        match heads {
+            Heads::Mean => Ok(self.mean()),
+            Heads::One(h) if h < self.heads => Ok(self.head(h)),
+            Heads::One(h) => Err(Error::Invalid {
+                argument: "head",
+                expected: format!("a number below {} (heads are counted from 0)", self.heads),
+                actual: h.to_string(),
+            }),
+        }
+    }
+
+    /// The mean over heads, one weight per edge.
+    pub fn mean(&self) -> Vec<f64> {
+        let n = self.heads as f64;
+        self.alpha
+            .chunks_exact(self.heads)
+            .map(|r| r.iter().map(|&a| f64::from(a)).sum::<f64>() / n)
+            .collect()
+    }
+
+    /// One head's weights, where the caller knows that there is such a head.
+    pub(crate) fn head(&self, h: usize) -> Vec<f64> {
+        self.alpha.iter().skip(h).step_by(self.heads).map(|&a| f64::from(a)).collect()
+    }
+}
