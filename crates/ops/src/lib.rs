@@ -1,1 +1,53 @@
-//! Message-passing primitives on Candle tensors, with gradients: gather, scatter, segment softmax, graph attention
+//! Message-passing primitives on Candle tensors, with gradients: gather, scatter, segment softmax, graph attention.
+//!
+//! Each is a free function on tensors and an [`EdgeIndex`](candle_geometric_graph::EdgeIndex), with a definition in
+//! one line of mathematics, a gradient, and a [`reference`] composed of stock Candle operations. Messages flow from
+//! source to destination; a *segment* is the set of edges that end in one destination. Tensors with a row per edge
+//! stand in the caller's edge order, whatever order the kernels walk in.
+//!
+//! On the CPU the functions run kernels of their own, which give the same bits for any number of threads; on other
+//! devices they run the reference. Arguments are checked in the public functions, once; the graph was checked when
+//! it was made.
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use candle_geometric_graph::EdgeIndex;
+//! use candle_geometric_ops::{Reduce, gather_src, scatter};
+//! # fn main() -> candle_geometric_ops::Result<()> {
+//! let edges = EdgeIndex::new(vec![0, 1, 1], vec![2, 2, 0], 3)?;
+//! let x = Tensor::new(&[[1f32, 2.], [3., 4.], [5., 6.]], &Device::Cpu)?;
+//! let sums = scatter(&gather_src(&x, &edges)?, &edges, Reduce::Sum)?;
+//! assert_eq!(sums.to_vec2::<f32>()?, [[3., 4.], [0., 0.], [4., 6.]]);
+//! # Ok(()) }
+//! ```
+
+mod attention;
+mod check;
+mod dropout;
+mod edge_attr;
+mod error;
+mod gather;
+mod index;
+mod linear;
+mod propagate;
+pub mod reference;
+mod scatter;
+mod softmax;
+mod spmm;
+
+pub use attention::{
+    additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
+};
+pub use dropout::{Dropout, dropout};
+pub use edge_attr::edge_select;
+pub use error::Error;
+pub use gather::{gather_dst, gather_src};
+pub use index::{edge_index, edge_index_tensor};
+pub use linear::{bias_add, linear};
+pub use propagate::{Messages, propagate};
+pub use scatter::{Reduce, scatter};
+pub use softmax::segment_softmax;
+pub use spmm::{sddmm, spmm};
+
+/// The result of an operation.
+pub type Result<T> = std::result::Result<T, Error>;

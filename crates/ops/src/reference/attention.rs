@@ -1,0 +1,112 @@
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+
+use super::dropout;
+use super::scatter::{gather_dst, gather_src, sum};
+use super::softmax::segment_softmax;
+use crate::{Dropout, Result};
+
+/// [`crate::attend`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn attend(scores: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    weighted_sum(&segment_softmax(scores, edges)?, values, edges)
+}
+
+/// [`crate::additive_attention`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn additive_attention(
+    values: &Tensor,
+    src_scores: &Tensor,
+    dst_scores: Option<&Tensor>,
+    edge_scores: Option<&Tensor>,
+    edges: &EdgeIndex,
+    negative_slope: f64,
+    attention_dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let alpha = additive_attention_weights(src_scores, dst_scores, edge_scores, edges, negative_slope)?;
+    weighted_sum(&dropped(alpha, attention_dropout)?, values, edges)
+}
+
+/// [`crate::additive_attention_weights`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn additive_attention_weights(
+    src_scores: &Tensor,
+    dst_scores: Option<&Tensor>,
+    edge_scores: Option<&Tensor>,
+    edges: &EdgeIndex,
+    negative_slope: f64,
+) -> Result<Tensor> {
+    let mut scores = gather_src(src_scores, edges)?;
+    if let Some(s) = dst_scores {
+        scores = (scores + gather_dst(s, edges)?)?;
+    }
+    if let Some(s) = edge_scores {
+        scores = (scores + s)?;
+    }
+    segment_softmax(&leaky_relu(&scores, negative_slope)?, edges)
+}
+
+/// [`crate::dynamic_attention`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn dynamic_attention(
+    x_src: &Tensor,
+    x_dst: &Tensor,
+    edge_terms: Option<&Tensor>,
+    att: &Tensor,
+    edges: &EdgeIndex,
+    negative_slope: f64,
+    attention_dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let alpha = dynamic_attention_weights(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
+    weighted_sum(&dropped(alpha, attention_dropout)?, x_src, edges)
+}
+
+/// [`crate::dynamic_attention_weights`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn dynamic_attention_weights(
+    x_src: &Tensor,
+    x_dst: &Tensor,
+    edge_terms: Option<&Tensor>,
+    att: &Tensor,
+    edges: &EdgeIndex,
+    negative_slope: f64,
+) -> Result<Tensor> {
+    let (heads, channels) = att.dims2()?;
+    let mut terms = (gather_src(x_src, edges)? + gather_dst(x_dst, edges)?)?;
+    if let Some(t) = edge_terms {
+        terms = (terms + t)?;
+    }
+    let terms = leaky_relu(&terms, negative_slope)?.reshape((edges.num_edges(), heads, channels))?;
+    segment_softmax(&terms.broadcast_mul(att)?.sum(2)?, edges)
+}
+
+/// `Σ alpha[e, h] · values[source(e), h]` over the in-edges of every destination.
+fn weighted_sum(alpha: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    let (num_edges, heads) = alpha.dims2()?;
+    let columns = values.dim(1)?;
+    let messages = gather_src(values, edges)?.reshape((num_edges, heads, columns / heads))?;
+    let messages = messages.broadcast_mul(&alpha.unsqueeze(2)?)?;
+    sum(&messages.reshape((num_edges, columns))?, edges)
+}
+
+fn dropped(alpha: Tensor, attention_dropout: Option<Dropout>) -> Result<Tensor> {
+    match attention_dropout {
+        Some(d) => dropout(&alpha, d),
+        None => Ok(alpha),
+    }
+}
+
+/// x where x is positive, else `slope · x`; the derivative at 0 is the slope, as in PyTorch.
+fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
+    Ok(x.gt(0f64)?.where_cond(x, &(x * slope)?)?)
+}

@@ -1,0 +1,31 @@
+//! The operations composed of stock Candle operations: what a kernel must agree with, and what a device without
+//! kernels of its own runs.
+//!
+//! They write every message `[E, H, C]` to memory and rely on Candle's `index_add`, which is serial on the CPU and
+//! nearly so on a GPU: correct, and slow. The functions have the names, shapes and gradients of those at the root of
+//! the crate, which check their arguments; these only meet the checks of Candle itself.
+
+mod attention;
+mod dense;
+mod fold;
+mod scatter;
+mod softmax;
+mod spmm;
+
+pub use attention::{
+    additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
+};
+pub use dense::{bias_add, dropout, linear};
+pub use scatter::{gather_dst, gather_src, scatter};
+pub use softmax::segment_softmax;
+pub use spmm::{sddmm, spmm};
+
+use candle_core::Tensor;
+
+use crate::Result;
+
+/// A tensor of any rank as `[rows, everything else]`.
+fn as_matrix(x: &Tensor) -> Result<Tensor> {
+    let columns = x.dims().iter().skip(1).product::<usize>();
+    Ok(x.reshape((x.dim(0)?, columns))?)
+}

@@ -1,0 +1,28 @@
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+
+use crate::{Result, check, reference};
+
+/// The softmax of the scores over the in-edges of every destination, column by column, `[E, …] → [E, …]`:
+/// `out[e] = exp(s[e] − m) / Σ exp(s[e'] − m)` over the edges e' with the destination of e, m the largest of them.
+///
+/// Where all scores of a segment are −∞, all its weights are 0; they are never NaN for finite scores.
+///
+/// # Errors
+/// If `scores` does not hold floating-point numbers or has not one row per edge.
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # use candle_geometric_graph::EdgeIndex;
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let edges = EdgeIndex::new(vec![0, 1, 2], vec![1, 1, 0], 3)?;
+/// let scores = Tensor::new(&[7f32, 7., -3.], &Device::Cpu)?;
+/// let alpha = candle_geometric_ops::segment_softmax(&scores, &edges)?;
+/// assert_eq!(alpha.to_vec1::<f32>()?, [0.5, 0.5, 1.]);
+/// # Ok(()) }
+/// ```
+pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    check::float("scores", scores)?;
+    check::rows("scores", scores, edges.num_edges(), "edge")?;
+    reference::segment_softmax(scores, edges)
+}
