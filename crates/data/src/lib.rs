@@ -1,1 +1,43 @@
-//! Graph data sets in their original formats, with a verified download cache
+//! Graph data sets in their original formats, with a verified download cache.
+//!
+//! [`load`] makes a [`NodeDataset`] from a name and a [`Source`]: a folder, or the cache, into which the files are
+//! downloaded once from where they were first published (feature `download`). Size and SHA-256 of every file are
+//! pinned in the [`registry`], so the numbers of a paper are compared on the data of that paper. The formats
+//! themselves, [`planetoid`], [`linqs`] and [`npz`], read the bytes of any file of their kind.
+//!
+//! Nothing here executes what a file says, and a damaged file is an error, never a panic.
+//!
+//! ```
+//! # fn main() -> candle_geometric_data::Result<()> {
+//! use candle_geometric_data::{Source, load};
+//! let karate = load("karate", &Source::Cache)?; // embedded: neither file nor network
+//! assert_eq!(karate.graph.num_nodes(), 34);
+//! assert_eq!(karate.graph.num_edges(), 156); // both directions of 78
+//! assert_eq!(karate.class_names, ["Mr. Hi", "Officer"]);
+//! # Ok(()) }
+//! ```
+
+mod dataset;
+mod error;
+mod graph;
+mod karate;
+pub mod linqs;
+mod load;
+mod normalize;
+pub mod npz;
+mod numpy;
+pub mod planetoid;
+pub mod registry;
+mod source;
+
+pub use dataset::NodeDataset;
+pub use error::Error;
+pub use graph::Graph;
+pub use karate::karate;
+pub use load::load;
+pub use normalize::normalize_features;
+pub use registry::{DatasetInfo, datasets};
+pub use source::{Cache, Files, Progress, Source};
+
+/// The result of loading data.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,28 @@
+use candle_core::Tensor;
+
+use crate::Result;
+
+/// Divides every row of `x` `[N, F]` by its sum; a row that sums to zero stays as it is.
+///
+/// This is the preprocessing of the GCN and GAT papers. (PyG's `NormalizeFeatures` differs from it on rows that sum to
+/// less than 1, which it leaves alone.)
+///
+/// # Errors
+/// If `x` is not a matrix of floating-point numbers.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[[1f32, 3.], [0., 0.]], &Device::Cpu)?;
+/// let x = candle_geometric_data::normalize_features(&x)?;
+/// assert_eq!(x.to_vec2::<f32>()?, [[0.25, 0.75], [0., 0.]]);
+/// # Ok(()) }
+/// ```
+pub fn normalize_features(x: &Tensor) -> Result<Tensor> {
+    if x.elem_count() == 0 {
+        return Ok(x.clone());
+    }
+    let sum = x.sum_keepdim(1)?;
+    let sum = sum.eq(0f64)?.where_cond(&sum.ones_like()?, &sum)?;
+    Ok(x.broadcast_div(&sum)?)
+}
