@@ -39,7 +39,7 @@ pub use attention::{
     additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
 };
 pub use dropout::{Dropout, dropout};
-pub use edge_attr::edge_select;
+pub use edge_attr::{edge_select, self_loop_attr};
 pub use error::Error;
 pub use gather::{gather_dst, gather_src};
 pub use index::{edge_index, edge_index_tensor};
