@@ -1,0 +1,108 @@
+//! Loss and gradient in one pass over the selected rows.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+use super::MaskedLoss;
+
+/// The loss of logits `[N, K]`: a scalar.
+pub(super) struct Loss(pub(super) MaskedLoss);
+
+/// The gradient `[N, K]` of the loss at logits `[N, K]`, times the scalar gradient that came from above.
+struct Gradient(MaskedLoss);
+
+/// A floating-point type of the host.
+trait Real: Copy + Default {
+    fn to_f64(self) -> f64;
+    fn of_f64(x: f64) -> Self;
+}
+impl Real for f32 {
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    fn of_f64(x: f64) -> Self {
+        x as f32
+    }
+}
+impl Real for f64 {
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn of_f64(x: f64) -> Self {
+        x
+    }
+}
+
+impl Loss {
+    fn compute<T: Real>(&self, logits: &[T]) -> T {
+        let loss = &self.0;
+        let k = loss.targets.width();
+        let mut row = vec![0f64; k];
+        let mut sum = 0.0;
+        for &r in loss.rows.iter() {
+            let node = r as usize;
+            row.iter_mut().zip(&logits[node * k..]).for_each(|(to, from)| *to = from.to_f64());
+            sum += loss.row_loss(node, &row);
+        }
+        T::of_f64(sum / loss.terms())
+    }
+}
+
+impl CustomOp1 for Loss {
+    fn name(&self) -> &'static str {
+        "masked-loss"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let o = layout.start_offset();
+        let out = match logits {
+            CpuStorage::F32(v) => CpuStorage::F32(vec![self.compute(&v[o..])]),
+            CpuStorage::F64(v) => CpuStorage::F64(vec![self.compute(&v[o..])]),
+            _ => bail!("masked loss: expected logits in f32 or f64"),
+        };
+        Ok((out, Shape::from(())))
+    }
+
+    fn bwd(&self, logits: &Tensor, _loss: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let grad = logits.detach().apply_op2_no_bwd(&grad.detach(), &Gradient(self.0.clone()))?;
+        Ok(Some(grad))
+    }
+}
+
+impl Gradient {
+    fn compute<T: Real>(&self, logits: &[T], grad: T) -> Vec<T> {
+        let loss = &self.0;
+        let k = loss.targets.width();
+        let scale = grad.to_f64() / loss.terms();
+        let mut out = vec![T::default(); loss.targets.num_nodes() * k];
+        let mut row = vec![0f64; k];
+        for &r in loss.rows.iter() {
+            let node = r as usize;
+            row.iter_mut().zip(&logits[node * k..]).for_each(|(to, from)| *to = from.to_f64());
+            loss.row_gradient(node, &mut row);
+            out[node * k..].iter_mut().zip(&row).for_each(|(to, &from)| *to = T::of_f64(from * scale));
+        }
+        out
+    }
+}
+
+impl CustomOp2 for Gradient {
+    fn name(&self) -> &'static str {
+        "masked-loss-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        layout: &Layout,
+        grad: &CpuStorage,
+        grad_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (o, g) = (layout.start_offset(), grad_layout.start_offset());
+        let out = match (logits, grad) {
+            (CpuStorage::F32(v), CpuStorage::F32(grad)) => CpuStorage::F32(self.compute(&v[o..], grad[g])),
+            (CpuStorage::F64(v), CpuStorage::F64(grad)) => CpuStorage::F64(self.compute(&v[o..], grad[g])),
+            _ => bail!("masked loss: expected logits and gradient in the same type, f32 or f64"),
+        };
+        Ok((out, layout.shape().clone()))
+    }
+}

@@ -1,0 +1,106 @@
+//! Metrics of classification, computed on the host in f64.
+//!
+//! A value that is not a number is an error: a diverged model must not look like a bad one.
+
+use candle_core::Tensor;
+
+use crate::host::each_row;
+use crate::{Error, Result};
+
+/// The share of `rows` whose largest logit is the one of their label. Of equal logits the first counts.
+///
+/// `logits` is `[N, K]`, `labels` has N entries, `rows` are indices below N.
+///
+/// # Errors
+/// If a shape does not fit, `rows` is empty, or a logit is not a number.
+pub fn accuracy(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
+    check_sizes(logits, labels.len(), rows)?;
+    let mut correct = 0usize;
+    each_row("logits", logits, rows, |position, row| {
+        let node = rows[position] as usize;
+        check_row(node, row)?;
+        correct += usize::from(argmax(row) == labels[node] as usize);
+        Ok(())
+    })?;
+    Ok(correct as f64 / rows.len() as f64)
+}
+
+/// The micro-averaged F1 over `rows` where each node has any number of labels: a label is predicted where its logit
+/// is above 0 (its probability above one half), and `F1 = 2 TP / (2 TP + FP + FN)` over all rows and labels. It is 0
+/// where nothing is predicted and nothing is true, as in scikit-learn.
+///
+/// Where each node has one class, every wrong prediction is a false positive of one class and a false negative of
+/// another, so micro-F1 is the [`accuracy`].
+///
+/// `logits` is `[N, K]`, `labels` holds N rows of K values, true above one half.
+///
+/// # Errors
+/// If a shape does not fit, `rows` is empty, or a logit is not a number.
+pub fn micro_f1(logits: &Tensor, labels: &[f32], rows: &[u32]) -> Result<f64> {
+    let k = logits.dims().last().copied().unwrap_or(0).max(1);
+    check_sizes(logits, labels.len() / k, rows)?;
+    let mut counts = F1Counts::default();
+    each_row("logits", logits, rows, |position, row| {
+        let node = rows[position] as usize;
+        check_row(node, row)?;
+        counts.add(row, &labels[node * k..(node + 1) * k]);
+        Ok(())
+    })?;
+    Ok(counts.f1())
+}
+
+/// True positives, false positives and false negatives.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct F1Counts {
+    true_positives: usize,
+    false_positives: usize,
+    false_negatives: usize,
+}
+
+impl F1Counts {
+    pub(crate) fn add(&mut self, logits: &[f64], labels: &[f32]) {
+        for (&z, &y) in logits.iter().zip(labels) {
+            match (z > 0.0, y > 0.5) {
+                (true, true) => self.true_positives += 1,
+                (true, false) => self.false_positives += 1,
+                (false, true) => self.false_negatives += 1,
+                (false, false) => {}
+            }
+        }
+    }
+
+    pub(crate) fn f1(&self) -> f64 {
+        let twice = 2 * self.true_positives;
+        let all = twice + self.false_positives + self.false_negatives;
+        if all == 0 { 0.0 } else { twice as f64 / all as f64 }
+    }
+}
+
+/// The position of the largest value, the first of equal ones.
+pub(crate) fn argmax(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (k, z) in row.iter().enumerate() {
+        if *z > row[best] {
+            best = k;
+        }
+    }
+    best
+}
+
+pub(crate) fn check_row(node: usize, row: &[f64]) -> Result<()> {
+    match row.iter().find(|z| z.is_nan()) {
+        Some(&value) => Err(Error::NotFinite { what: "logits", value, place: format!(" for node {node}") }),
+        None => Ok(()),
+    }
+}
+
+fn check_sizes(logits: &Tensor, num_labels: usize, rows: &[u32]) -> Result<()> {
+    let n = logits.dims().first().copied().unwrap_or(0);
+    if n != num_labels {
+        return Err(Error::invalid("labels", format!("one per row of logits ({n})"), num_labels));
+    }
+    if rows.is_empty() {
+        return Err(Error::EmptyMask { mask: "rows".to_string() });
+    }
+    Ok(())
+}
