@@ -1,0 +1,186 @@
+use std::str::FromStr;
+
+use candle_core::{Module, Tensor};
+use candle_nn::ops::sigmoid;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A function applied to each element, under the names that PyTorch Geometric resolves.
+///
+/// Names are compared without case, `_`, `-` and blanks, so `leaky_relu`, `LeakyReLU` and `leaky-relu` are one.
+///
+/// ```
+/// use candle_geometric_nn::Activation;
+/// assert_eq!("LeakyReLU".parse::<Activation>()?, Activation::LeakyRelu { negative_slope: 0.01 });
+/// assert!("reluu".parse::<Activation>().is_err());
+/// # Ok::<(), candle_geometric_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub enum Activation {
+    /// x.
+    Identity,
+    /// max(x, 0).
+    #[default]
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// x where x > 0, α (eˣ − 1) elsewhere (Clevert et al. 2016).
+    Elu {
+        /// α.
+        alpha: f64,
+    },
+    /// max(x, 0) + min(α (e^(x/α) − 1), 0).
+    Celu {
+        /// α.
+        alpha: f64,
+    },
+    /// ELU with the constants of self-normalising networks (Klambauer et al. 2017).
+    Selu,
+    /// x where x > 0, slope · x elsewhere.
+    LeakyRelu {
+        /// The slope.
+        negative_slope: f64,
+    },
+    /// x Φ(x) (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// The approximation of GELU by tanh.
+    GeluTanh,
+    /// x σ(x), also called swish.
+    Silu,
+    /// x tanh(ln(1 + eˣ)).
+    Mish,
+    /// ln(1 + eˣ).
+    Softplus,
+    /// x / (1 + |x|).
+    Softsign,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
+    /// ln σ(x).
+    LogSigmoid,
+    /// tanh x.
+    Tanh,
+}
+
+/// The arguments of an activation (`act_kwargs`). One that the activation does not have is an error.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationKwargs {
+    /// α of ELU and CELU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// The slope of leaky ReLU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_slope: Option<f64>,
+    /// `none` or `tanh`, of GELU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approximate: Option<String>,
+    /// Taken and without effect: nothing is changed in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inplace: Option<bool>,
+}
+
+const NAMES: &str = "relu, relu6, elu, celu, selu, leaky_relu, gelu, silu (swish), mish, softplus, softsign, \
+                     sigmoid, logsigmoid, tanh or identity";
+
+impl FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let normal: String =
+            name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
+        Ok(match normal.as_str() {
+            "identity" => Self::Identity,
+            "relu" => Self::Relu,
+            "relu6" => Self::Relu6,
+            "elu" => Self::Elu { alpha: 1.0 },
+            "celu" => Self::Celu { alpha: 1.0 },
+            "selu" => Self::Selu,
+            "leakyrelu" => Self::LeakyRelu { negative_slope: 0.01 },
+            "gelu" => Self::Gelu,
+            "silu" | "swish" => Self::Silu,
+            "mish" => Self::Mish,
+            "softplus" => Self::Softplus,
+            "softsign" => Self::Softsign,
+            "sigmoid" => Self::Sigmoid,
+            "logsigmoid" => Self::LogSigmoid,
+            "tanh" => Self::Tanh,
+            _ => return Err(Error::argument("Activation", "act", NAMES, format!("{name:?}"))),
+        })
+    }
+}
+
+impl Activation {
+    /// The activation of a name and its arguments, as PyTorch Geometric's `activation_resolver(act, **act_kwargs)`.
+    ///
+    /// # Errors
+    /// If the name is not known, or the activation does not have one of the arguments.
+    pub fn resolve(name: &str, kwargs: &ActivationKwargs) -> Result<Self> {
+        let ActivationKwargs { mut alpha, mut negative_slope, mut approximate, inplace: _ } = kwargs.clone();
+        let activation = match name.parse()? {
+            Self::Elu { alpha: default } => Self::Elu { alpha: alpha.take().unwrap_or(default) },
+            Self::Celu { alpha: default } => Self::Celu { alpha: alpha.take().unwrap_or(default) },
+            Self::LeakyRelu { negative_slope: default } => {
+                Self::LeakyRelu { negative_slope: negative_slope.take().unwrap_or(default) }
+            }
+            Self::Gelu => match approximate.take().as_deref() {
+                None | Some("none") => Self::Gelu,
+                Some("tanh") => Self::GeluTanh,
+                Some(other) => {
+                    let got = format!("{other:?}");
+                    return Err(Error::argument("Activation", "approximate", "\"none\" or \"tanh\"", got));
+                }
+            },
+            other => other,
+        };
+        let left = [
+            alpha.map(|_| "alpha"),
+            negative_slope.map(|_| "negative_slope"),
+            approximate.map(|_| "approximate"),
+        ];
+        match left.into_iter().flatten().next() {
+            None => Ok(activation),
+            Some(argument) => {
+                let expected = format!("an argument that {name} has");
+                Err(Error::argument("Activation", "act_kwargs", expected, argument))
+            }
+        }
+    }
+
+    /// The function of each element; the shape stays.
+    ///
+    /// # Errors
+    /// If the tensor is not of a floating-point type.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(match *self {
+            Self::Identity => x.clone(),
+            Self::Relu => x.relu()?,
+            Self::Relu6 => x.clamp(0f32, 6f32)?,
+            Self::Elu { alpha } => x.elu(alpha)?,
+            Self::Celu { alpha } => ((x / alpha)?.elu(1.0)?.minimum(0.0)? * alpha)?.add(&x.relu()?)?,
+            Self::Selu => (x.elu(1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5)?,
+            Self::LeakyRelu { negative_slope } => (x.relu()? - (x.neg()?.relu()? * negative_slope)?)?,
+            Self::Gelu => x.gelu_erf()?,
+            Self::GeluTanh => x.gelu()?,
+            Self::Silu => x.silu()?,
+            Self::Mish => (softplus(x)?.tanh()? * x)?,
+            Self::Softplus => softplus(x)?,
+            Self::Softsign => x.div(&(x.abs()? + 1.0)?)?,
+            Self::Sigmoid => sigmoid(x)?,
+            Self::LogSigmoid => softplus(&x.neg()?)?.neg()?,
+            Self::Tanh => x.tanh()?,
+        })
+    }
+}
+
+impl Module for Activation {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(Self::forward(self, x)?)
+    }
+}
+
+/// ln(1 + eˣ) in the form that neither overflows nor loses the gradient: max(x, 0) + ln(1 + e^−|x|).
+fn softplus(x: &Tensor) -> Result<Tensor> {
+    Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
+}

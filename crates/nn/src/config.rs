@@ -1,0 +1,94 @@
+//! What the configurations of layers share.
+
+use candle_geometric_graph::transforms::FillValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The number of input channels: one number, or one for the sources and one for the destinations of a bipartite
+/// graph. In JSON `5` or `[5, 7]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Channels {
+    /// The same for sources and destinations, which then share their weights.
+    One(usize),
+    /// Sources, destinations.
+    Pair(usize, usize),
+}
+
+impl Channels {
+    /// Channels of the sources.
+    pub fn source(self) -> usize {
+        match self {
+            Self::One(n) | Self::Pair(n, _) => n,
+        }
+    }
+
+    /// Channels of the destinations.
+    pub fn destination(self) -> usize {
+        match self {
+            Self::One(n) | Self::Pair(_, n) => n,
+        }
+    }
+}
+
+impl From<usize> for Channels {
+    fn from(n: usize) -> Self {
+        Self::One(n)
+    }
+}
+
+impl From<(usize, usize)> for Channels {
+    fn from((source, destination): (usize, usize)) -> Self {
+        Self::Pair(source, destination)
+    }
+}
+
+pub(crate) const fn yes() -> bool {
+    true
+}
+
+pub(crate) const fn one() -> usize {
+    1
+}
+
+pub(crate) const fn slope() -> f64 {
+    0.2
+}
+
+pub(crate) const fn eps() -> f64 {
+    1e-5
+}
+
+pub(crate) const fn momentum() -> Option<f64> {
+    Some(0.1)
+}
+
+pub(crate) const fn mean() -> FillValue {
+    FillValue::Mean
+}
+
+/// A [`FillValue`] in JSON: `"mean"`, `"add"`, … or a number.
+pub(crate) mod fill_value {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Number(f64),
+        Name(String),
+    }
+
+    pub(crate) fn serialize<S: Serializer>(value: &FillValue, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            FillValue::Constant(number) => Form::Number(*number),
+            name => Form::Name(name.to_string()),
+        }
+        .serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FillValue, D::Error> {
+        match Form::deserialize(from)? {
+            Form::Number(number) => Ok(FillValue::Constant(number)),
+            Form::Name(name) => name.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the attention layers share: the attention they return, their edges, their heads, their output.
+
+use candle_core::{DType, Tensor};
+use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
+use candle_geometric_ops as ops;
+use candle_nn::VarBuilder;
+
+use crate::{Error, Linear, Result, init};
+
+/// The weights that a layer gave to its edges.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    /// The edges that the weights belong to: where the layer adds self-loops, the caller's edges without
+    /// self-loops in their order, then one self-loop per node.
+    pub edges: EdgeIndex,
+    /// α `[E', H]`. Over the in-edges of a node, the weights of each head sum to 1.
+    pub alpha: Tensor,
+}
+
+/// The arguments of an attention layer that concern its edges.
+#[derive(Debug, Clone)]
+pub(super) struct Edges {
+    pub layer: &'static str,
+    pub edge_dim: Option<usize>,
+    pub add_self_loops: bool,
+    pub fill_value: FillValue,
+}
+
+impl Edges {
+    /// The edges and edge features that the layer works on: with self-loops, if it adds them. Edge features are
+    /// never ignored and never missing.
+    pub(super) fn prepare(
+        &self,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+    ) -> Result<(EdgeIndex, Option<Tensor>)> {
+        let edge_attr = self.check(edges, edge_attr)?;
+        if !self.add_self_loops {
+            return Ok((edges.clone(), edge_attr));
+        }
+        let looped = transforms::with_self_loops(edges)?;
+        let filled = edge_attr.map(|a| ops::self_loop_attr(&a, &looped, self.fill_value)).transpose()?;
+        Ok((looped.edges.clone(), filled))
+    }
+
+    fn check(&self, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Option<Tensor>> {
+        let e = edges.num_edges();
+        match (self.edge_dim, edge_attr) {
+            (None, None) => Ok(None),
+            (Some(1), Some(a)) if a.dims() == [e] => Ok(Some(a.unsqueeze(1)?)),
+            (Some(d), Some(a)) if a.dims() == [e, d] => Ok(Some(a.clone())),
+            (Some(d), a) => Err(Error::argument(
+                self.layer,
+                "edge_attr",
+                format!("[{e}, {d}], because the layer has edge_dim = {d}"),
+                a.map_or("none".to_string(), |a| format!("{:?}", a.dims())),
+            )),
+            (None, Some(a)) => Err(Error::argument(
+                self.layer,
+                "edge_attr",
+                "none, because the layer has no edge_dim (set it to use edge features)",
+                format!("{:?}", a.dims()),
+            )),
+        }
+    }
+}
+
+/// An attention vector per head, `[1, H, C]`.
+#[derive(Debug, Clone)]
+pub(super) struct HeadVectors {
+    vectors: Tensor,
+    /// `[H, H·C]`, 1 where the column belongs to the head of the row.
+    blocks: Tensor,
+}
+
+impl HeadVectors {
+    pub(super) fn new(heads: usize, channels: usize, name: &str, vb: &VarBuilder) -> Result<Self> {
+        let shape = (1, heads, channels);
+        let vectors = vb.get_with_hints(shape, name, init::glorot_uniform(&[1, heads, channels]))?;
+        let blocks = Tensor::eye(heads, DType::F32, vectors.device())?
+            .reshape((heads, heads, 1))?
+            .broadcast_as((heads, heads, channels))?
+            .reshape((heads, heads * channels))?
+            .to_dtype(vectors.dtype())?;
+        Ok(Self { vectors, blocks })
+    }
+
+    /// The weights `[H, H·C]` of the linear map from `[N, H·C]` to ⟨att_h, x_h⟩, `[N, H]`: one product of matrices
+    /// instead of a product, a sum and their copies of the size of x.
+    pub(super) fn as_weight(&self) -> Result<Tensor> {
+        Ok(self.blocks.broadcast_mul(&self.vectors.reshape((1, self.blocks.dim(1)?))?)?)
+    }
+
+    /// ⟨att_h, x_h⟩ for every row and head: `[N, H·C] → [N, H]`.
+    pub(super) fn scores(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::linear(x, &self.as_weight()?, None)?)
+    }
+}
+
+/// The end of an attention layer: heads concatenated or averaged, residual, bias.
+#[derive(Debug, Clone)]
+pub(super) struct Output {
+    layer: &'static str,
+    heads: usize,
+    concat: bool,
+    res: Option<Linear>,
+    bias: Option<Tensor>,
+}
+
+impl Output {
+    pub(super) fn new(
+        layer: &'static str,
+        (heads, out_channels, concat): (usize, usize, bool),
+        residual_from: Option<usize>,
+        bias: bool,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let channels = if concat { heads * out_channels } else { out_channels };
+        Ok(Self {
+            layer,
+            heads,
+            concat,
+            res: residual_from.map(|i| Linear::glorot(i, channels, false, vb.pp("res"))).transpose()?,
+            bias: bias.then(|| vb.get_with_hints(channels, "bias", init::ZEROS)).transpose()?,
+        })
+    }
+
+    /// `[N_dst, H·C] → [N_dst, H·C]`, or `[N_dst, C]` where heads are averaged.
+    pub(super) fn finish(&self, mut out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+        if !self.concat && self.heads > 1 {
+            let (n, hc) = out.dims2()?;
+            out = out.reshape((n, self.heads, hc / self.heads))?.mean(1)?;
+        }
+        if let Some(res) = &self.res {
+            let Some(x) = x_dst else {
+                let expected = "features of the destinations, because the layer has residual = true";
+                return Err(Error::argument(self.layer, "x_dst", expected, "none"));
+            };
+            out = (out + res.forward(x)?)?;
+        }
+        match &self.bias {
+            Some(bias) => Ok(ops::bias_add(&out, bias)?),
+            None => Ok(out),
+        }
+    }
+}
+
+/// Checks the numbers that all attention layers have.
+pub(super) fn check_numbers(
+    layer: &'static str,
+    heads: usize,
+    out_channels: usize,
+    dropout: f64,
+    negative_slope: f64,
+) -> Result<()> {
+    for (argument, value) in [("heads", heads), ("out_channels", out_channels)] {
+        if value == 0 {
+            return Err(Error::argument(layer, argument, "at least 1", "0"));
+        }
+    }
+    if !(0.0..=1.0).contains(&dropout) {
+        return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));
+    }
+    if !negative_slope.is_finite() {
+        let actual = negative_slope.to_string();
+        return Err(Error::argument(layer, "negative_slope", "a finite number", actual));
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+use candle_core::Tensor;
+use candle_geometric_graph::transforms::{self, Origin, Transformed};
+use candle_geometric_graph::{EdgeIndex, GraphError};
+use candle_geometric_ops::{self as ops, Reduce};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+use super::weights;
+use crate::config;
+use crate::{Error, Linear, Mode, Result, init};
+
+const LAYER: &str = "GcnConv";
+
+/// The arguments of [`GcnConv`], with PyTorch Geometric's names and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GcnConvConfig {
+    /// I.
+    pub in_channels: usize,
+    /// O.
+    pub out_channels: usize,
+    /// Whether added self-loops weigh 2 instead of 1. As in PyTorch Geometric this needs edge weights: without them
+    /// every edge weighs 1, added loops too. Default false.
+    #[serde(default)]
+    pub improved: bool,
+    /// Taken and without effect: the normalisation of a graph without edge weights is always kept with the graph, so
+    /// a layer cannot use the one of another graph. Default false.
+    #[serde(default)]
+    pub cached: bool,
+    /// Whether every node gets a self-loop that has none. Default the value of `normalize`.
+    #[serde(default)]
+    pub add_self_loops: Option<bool>,
+    /// Whether edges are weighted by the degrees of their ends. Default true.
+    #[serde(default = "config::yes")]
+    pub normalize: bool,
+    /// Whether a bias is added. Default true.
+    #[serde(default = "config::yes")]
+    pub bias: bool,
+}
+
+impl GcnConvConfig {
+    /// The defaults of PyTorch Geometric.
+    pub fn new(in_channels: usize, out_channels: usize) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            improved: false,
+            cached: false,
+            add_self_loops: None,
+            normalize: true,
+            bias: true,
+        }
+    }
+}
+
+/// Graph convolution (Kipf and Welling, *Semi-Supervised Classification with Graph Convolutional Networks*, ICLR
+/// 2017, eq. 2).
+///
+/// > x'_i = Σ w(e) / √(d_j d_i) · W x_j + b over the edges e from j to i, d_i = Σ w(e) over the in-edges of i
+///
+/// where every node has one self-loop. With `normalize = false`: x'_i = Σ w(e) W x_j + b.
+///
+/// Shapes: x `[N, I]`, edge_weight `[E]` (1 where there is none), result `[N, O]`. Parameters `lin.weight` `[O, I]`,
+/// `bias` `[O]`. Gradients flow to `edge_weight` also through the degrees.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_geometric_graph::EdgeIndex;
+/// use candle_geometric_nn::{SeededVarMap, conv::{GcnConv, GcnConvConfig}};
+/// # fn main() -> Result<(), candle_geometric_nn::Error> {
+/// let edges = EdgeIndex::new(vec![0, 1], vec![1, 0], 3)?;
+/// let x = Tensor::ones((3, 5), DType::F32, &Device::Cpu)?;
+/// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
+/// let conv = GcnConv::new(&GcnConvConfig::new(5, 2), vb)?;
+/// assert_eq!(conv.forward(&x, &edges)?.dims(), [3, 2]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct GcnConv {
+    config: GcnConvConfig,
+    lin: Linear,
+    bias: Option<Tensor>,
+}
+
+impl GcnConv {
+    /// A layer with the parameters that `vb` gives.
+    ///
+    /// # Errors
+    /// If self-loops are wanted without normalisation, or `vb` has no such parameters.
+    pub fn new(config: &GcnConvConfig, vb: VarBuilder) -> Result<Self> {
+        let c = config.clone();
+        if c.add_self_loops == Some(true) && !c.normalize {
+            let expected = "false or none, because the layer has normalize = false";
+            return Err(Error::argument(LAYER, "add_self_loops", expected, "true"));
+        }
+        Ok(Self {
+            lin: Linear::glorot(c.in_channels, c.out_channels, false, vb.pp("lin"))?,
+            bias: c.bias.then(|| vb.get_with_hints(c.out_channels, "bias", init::ZEROS)).transpose()?,
+            config: c,
+        })
+    }
+
+    /// The arguments of the layer.
+    pub fn config(&self) -> &GcnConvConfig {
+        &self.config
+    }
+
+    /// The new features of the nodes, in inference.
+    ///
+    /// # Errors
+    /// If a shape does not fit or the graph is bipartite.
+    pub fn forward(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+        self.forward_edges(x, edges, None, Mode::Eval)
+    }
+
+    /// As [`forward`](Self::forward): the layer does the same in training.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_t(&self, x: &Tensor, edges: &EdgeIndex, mode: Mode) -> Result<Tensor> {
+        self.forward_edges(x, edges, None, mode)
+    }
+
+    /// As [`forward`](Self::forward), with edge weights `[E]`. A node whose weights add up to 0 contributes nothing;
+    /// one whose weights add up to less has no degree, and the result is NaN, as in PyTorch Geometric.
+    ///
+    /// # Errors
+    /// If a shape does not fit or the graph is bipartite.
+    pub fn forward_edges(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_weight: Option<&Tensor>,
+        _mode: Mode,
+    ) -> Result<Tensor> {
+        let n = edges.num_nodes()?;
+        if x.dims() != [n, self.config.in_channels] {
+            let expected = format!("[{n}, {}] ([nodes, in_channels])", self.config.in_channels);
+            return Err(Error::argument(LAYER, "x", expected, format!("{:?}", x.dims())));
+        }
+        if let Some(w) = edge_weight.filter(|w| w.dims() != [edges.num_edges()]) {
+            let expected = format!("[{}] (one number per edge)", edges.num_edges());
+            return Err(Error::argument(LAYER, "edge_weight", expected, format!("{:?}", w.dims())));
+        }
+        let x = self.lin.forward(x)?;
+        let out = match (self.config.normalize, edge_weight) {
+            (false, w) => ops::spmm(edges, w, &x)?,
+            (true, None) => self.propagate_plain(&x, edges)?,
+            (true, Some(w)) => self.propagate_weighted(&x, edges, w)?,
+        };
+        match &self.bias {
+            Some(bias) => Ok(ops::bias_add(&out, bias)?),
+            None => Ok(out),
+        }
+    }
+
+    fn adds_self_loops(&self) -> bool {
+        self.config.add_self_loops.unwrap_or(self.config.normalize)
+    }
+
+    fn propagate_plain(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+        let edges = if self.adds_self_loops() {
+            transforms::with_self_loops(edges)?.edges.clone()
+        } else {
+            edges.clone()
+        };
+        Ok(ops::spmm(&edges, Some(&weights::symmetric(&edges, x)?), x)?)
+    }
+
+    fn propagate_weighted(&self, x: &Tensor, edges: &EdgeIndex, weight: &Tensor) -> Result<Tensor> {
+        let (edges, weight) = if self.adds_self_loops() {
+            self.remaining_self_loops(edges, weight)?
+        } else {
+            (edges.clone(), weight.clone())
+        };
+        // 1/√d where d ≠ 0, else 0; the 1 keeps the gradient of the root finite.
+        let degree = ops::scatter(&weight, &edges, Reduce::Sum)?;
+        let zero = degree.eq(0.0)?.to_dtype(degree.dtype())?;
+        let inverse_root = (degree.add(&zero)?.sqrt()?.recip()? * (1.0 - zero)?)?;
+        let ends = (ops::gather_src(&inverse_root, &edges)? * ops::gather_dst(&inverse_root, &edges)?)?;
+        Ok(ops::spmm(&edges, Some(&(weight * ends)?), x)?)
+    }
+
+    /// Edges and weights where every node has one self-loop: its own last one, or a new one.
+    fn remaining_self_loops(&self, edges: &EdgeIndex, weight: &Tensor) -> Result<(EdgeIndex, Tensor)> {
+        struct Kept(Transformed);
+        let kept = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
+            transforms::add_remaining_self_loops(edges).map(Kept)
+        })?;
+        let Transformed { edges: looped, origin, .. } = &kept.0;
+        // The weight of new loops stands behind those of the edges.
+        let fill = if self.config.improved { 2f64 } else { 1f64 };
+        let fill = Tensor::full(fill, 1, weight.device())?.to_dtype(weight.dtype())?;
+        let ids: Vec<u32> = origin
+            .iter()
+            .map(|from| match from {
+                Origin::Edge(e) | Origin::Reversed(e) => *e,
+                Origin::SelfLoop(_) => edges.num_edges() as u32,
+            })
+            .collect();
+        let all = if edges.num_edges() == 0 { fill } else { Tensor::cat(&[weight, &fill], 0)? };
+        Ok((looped.clone(), ops::edge_select(&all, &ids)?))
+    }
+}

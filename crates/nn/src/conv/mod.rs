@@ -1,0 +1,14 @@
+//! Message passing: layers that compute a node from its in-neighbours.
+
+mod attention;
+mod gat;
+mod gatv2;
+mod gcn;
+mod sage;
+mod weights;
+
+pub use attention::Attention;
+pub use gat::{GatConv, GatConvConfig};
+pub use gatv2::{Gatv2Conv, Gatv2ConvConfig};
+pub use gcn::{GcnConv, GcnConvConfig};
+pub use sage::{SageAggr, SageConv, SageConvConfig};

@@ -1,0 +1,192 @@
+use candle_core::{D, Tensor};
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_ops::{self as ops, Reduce};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+use super::weights;
+use crate::config::{self, Channels};
+use crate::{Linear, Mode, Nodes, Result};
+
+const LAYER: &str = "SageConv";
+
+/// How [`SageConv`] reduces the neighbours of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SageAggr {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum; `add` is another name.
+    #[serde(alias = "add")]
+    Sum,
+    /// The largest, channel by channel.
+    Max,
+    /// The smallest, channel by channel.
+    Min,
+    /// Their product.
+    Mul,
+}
+
+impl From<SageAggr> for Reduce {
+    fn from(aggr: SageAggr) -> Self {
+        match aggr {
+            SageAggr::Mean => Self::Mean,
+            SageAggr::Sum => Self::Sum,
+            SageAggr::Max => Self::Max,
+            SageAggr::Min => Self::Min,
+            SageAggr::Mul => Self::Mul,
+        }
+    }
+}
+
+/// The arguments of [`SageConv`], with PyTorch Geometric's names and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SageConvConfig {
+    /// I: one number, or a pair for a bipartite graph.
+    pub in_channels: Channels,
+    /// O.
+    pub out_channels: usize,
+    /// How neighbours are reduced. Default mean.
+    #[serde(default)]
+    pub aggr: SageAggr,
+    /// Whether the result of each node is divided by its Euclidean norm. Default false.
+    #[serde(default)]
+    pub normalize: bool,
+    /// Whether the features of the node itself are added, by a linear map of their own. Default true.
+    #[serde(default = "config::yes")]
+    pub root_weight: bool,
+    /// Whether a linear map and ReLU come before the reduction. Default false.
+    #[serde(default)]
+    pub project: bool,
+    /// Whether a bias is added. Default true.
+    #[serde(default = "config::yes")]
+    pub bias: bool,
+}
+
+impl SageConvConfig {
+    /// The defaults of PyTorch Geometric.
+    pub fn new(in_channels: impl Into<Channels>, out_channels: usize) -> Self {
+        Self {
+            in_channels: in_channels.into(),
+            out_channels,
+            aggr: SageAggr::Mean,
+            normalize: false,
+            root_weight: true,
+            project: false,
+            bias: true,
+        }
+    }
+}
+
+/// GraphSAGE (Hamilton, Ying, Leskovec, *Inductive Representation Learning on Large Graphs*, NeurIPS 2017, algorithm
+/// 1 and eq. 3).
+///
+/// > x'_i = W_l · aggr { x_j : j → i } + b + W_r x_i
+///
+/// where with `project` x_j is first ReLU(W x_j + b'), and with `normalize` the result is x'_i / max(‖x'_i‖, 10⁻¹²).
+///
+/// Shapes: x `[N, I]`, or x_src `[N_src, I_src]` and x_dst `[N_dst, I_dst]`; result `[N_dst, O]`. The destinations'
+/// features may be absent: then their term is too. Parameters `lin_l` (weight `[O, I_src]`, bias), `lin_r.weight`
+/// `[O, I_dst]`, `lin` (with `project`).
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_geometric_graph::EdgeIndex;
+/// use candle_geometric_nn::{SeededVarMap, conv::{SageConv, SageConvConfig}};
+/// # fn main() -> Result<(), candle_geometric_nn::Error> {
+/// let edges = EdgeIndex::new(vec![0, 1], vec![1, 0], 3)?;
+/// let x = Tensor::ones((3, 5), DType::F32, &Device::Cpu)?;
+/// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
+/// let conv = SageConv::new(&SageConvConfig::new(5, 2), vb)?;
+/// assert_eq!(conv.forward(&x, &edges)?.dims(), [3, 2]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SageConv {
+    config: SageConvConfig,
+    lin: Option<Linear>,
+    lin_l: Linear,
+    lin_r: Option<Linear>,
+}
+
+impl SageConv {
+    /// A layer with the parameters that `vb` gives.
+    ///
+    /// # Errors
+    /// If `vb` has no such parameters.
+    pub fn new(config: &SageConvConfig, vb: VarBuilder) -> Result<Self> {
+        let c = config.clone();
+        let (src, dst) = (c.in_channels.source(), c.in_channels.destination());
+        Ok(Self {
+            lin: c.project.then(|| Linear::new(src, src, true, vb.pp("lin"))).transpose()?,
+            lin_l: Linear::new(src, c.out_channels, c.bias, vb.pp("lin_l"))?,
+            lin_r: c
+                .root_weight
+                .then(|| Linear::new(dst, c.out_channels, false, vb.pp("lin_r")))
+                .transpose()?,
+            config: c,
+        })
+    }
+
+    /// The arguments of the layer.
+    pub fn config(&self) -> &SageConvConfig {
+        &self.config
+    }
+
+    /// The new features of the destinations.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn forward<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex) -> Result<Tensor> {
+        let x = x.into();
+        let channels = self.config.in_channels;
+        x.check(LAYER, edges, channels.source(), channels.destination())?;
+        let source = match &self.lin {
+            Some(lin) => lin.forward(x.source())?.relu()?,
+            None => x.source().clone(),
+        };
+        let mut out = self.neighbours(&source, edges)?;
+        if let (Some(lin_r), Some(x_dst)) = (&self.lin_r, x.destination()) {
+            out = (out + lin_r.forward(x_dst)?)?;
+        }
+        if !self.config.normalize {
+            return Ok(out);
+        }
+        // The bound stands under the root, where it also keeps the gradient of a row of zeros finite.
+        let norm = out.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?;
+        Ok(out.broadcast_div(&norm)?)
+    }
+
+    /// As [`forward`](Self::forward): the layer does the same in training.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_t<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex, _mode: Mode) -> Result<Tensor> {
+        self.forward(x, edges)
+    }
+
+    /// W_l · aggr { x_j } + b.
+    fn neighbours(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+        let reduce = self.config.aggr.into();
+        let linear = matches!(reduce, Reduce::Sum | Reduce::Mean);
+        if !linear || self.config.in_channels.source() <= self.config.out_channels {
+            return self.lin_l.forward(&aggregate(x, edges, reduce)?);
+        }
+        // A linear map and a sum may change places: sum the fewer channels.
+        let out = aggregate(&ops::linear(x, self.lin_l.weight(), None)?, edges, reduce)?;
+        match self.lin_l.bias() {
+            Some(bias) => Ok(ops::bias_add(&out, bias)?),
+            None => Ok(out),
+        }
+    }
+}
+
+fn aggregate(x: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<Tensor> {
+    match reduce {
+        Reduce::Sum => Ok(ops::spmm(edges, None, x)?),
+        Reduce::Mean => Ok(ops::spmm(edges, Some(&weights::mean(edges, x)?), x)?),
+        _ => Ok(ops::scatter(&ops::gather_src(x, edges)?, edges, reduce)?),
+    }
+}
