@@ -80,7 +80,12 @@ impl JumpingKnowledge {
                 let need = |argument, value: Option<usize>| {
                     let expected = "a number above 0, because mode = \"lstm\"";
                     value.filter(|n| *n > 0).ok_or_else(|| {
-                        Error::argument(LAYER, argument, expected, value.map_or("none".into(), |n| n.to_string()))
+                        Error::argument(
+                            LAYER,
+                            argument,
+                            expected,
+                            value.map_or("none".into(), |n| n.to_string()),
+                        )
                     })
                 };
                 let channels = need("channels", config.channels)?;
@@ -120,9 +125,8 @@ impl JumpingKnowledge {
                 let there = states(forward, xs.iter(), first.dim(0)?)?;
                 let mut back = states(backward, xs.iter().rev(), first.dim(0)?)?;
                 back.reverse();
-                let score = |(h, g): (&LSTMState, &LSTMState)| {
-                    att.forward(&Tensor::cat(&[h.h(), g.h()], D::Minus1)?)
-                };
+                let score =
+                    |(h, g): (&LSTMState, &LSTMState)| att.forward(&Tensor::cat(&[h.h(), g.h()], D::Minus1)?);
                 let scores = there.iter().zip(&back).map(score).collect::<Result<Vec<_>>>()?;
                 let alpha = softmax(&Tensor::cat(&scores, 1)?, 1)?;
                 let terms = xs.iter().enumerate().map(|(l, x)| x.broadcast_mul(&alpha.narrow(1, l, 1)?));
@@ -133,12 +137,7 @@ impl JumpingKnowledge {
 }
 
 /// An LSTM of one layer that starts as PyTorch's: everything uniform in ±1/√size.
-pub(crate) fn lstm(
-    in_channels: usize,
-    size: usize,
-    direction: Direction,
-    vb: &VarBuilder,
-) -> Result<LSTM> {
+pub(crate) fn lstm(in_channels: usize, size: usize, direction: Direction, vb: &VarBuilder) -> Result<LSTM> {
     let start = init::fan_in_uniform(size);
     let config = LSTMConfig {
         w_ih_init: start,

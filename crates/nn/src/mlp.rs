@@ -87,7 +87,9 @@ impl fmt::Display for MlpConfig {
                 f.write_str(",")?;
             }
             match module {
-                Module::Linear { in_channels: i, out_channels: o, bias: true } => write!(f, "Linear({i},{o})")?,
+                Module::Linear { in_channels: i, out_channels: o, bias: true } => {
+                    write!(f, "Linear({i},{o})")?
+                }
                 Module::Linear { in_channels: i, out_channels: o, bias: false } => {
                     write!(f, "Linear({i},{o},bias=False)")?;
                 }

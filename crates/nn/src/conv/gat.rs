@@ -139,9 +139,8 @@ impl GatConv {
             },
         };
         let vectors = |name| HeadVectors::new(c.heads, c.out_channels, name, &vb);
-        let edge_terms = |d| -> Result<_> {
-            Ok((Linear::glorot(d, hc, false, vb.pp("lin_edge"))?, vectors("att_edge")?))
-        };
+        let edge_terms =
+            |d| -> Result<_> { Ok((Linear::glorot(d, hc, false, vb.pp("lin_edge"))?, vectors("att_edge")?)) };
         let residual_from = c.residual.then(|| c.in_channels.destination());
         Ok(Self {
             lin,

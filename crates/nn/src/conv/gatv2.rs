@@ -213,8 +213,7 @@ impl Gatv2Conv {
         let x = x.into();
         let t = self.terms(x, edges, edge_attr)?;
         let slope = self.config.negative_slope;
-        let alpha =
-            ops::dynamic_attention_weights(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope)?;
+        let alpha = ops::dynamic_attention_weights(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope)?;
         let out = self.attend(x, &t, mode)?;
         Ok((out, Attention { edges: t.edges, alpha }))
     }
@@ -241,8 +240,7 @@ impl Gatv2Conv {
 
     fn attend(&self, x: Nodes, t: &Terms, mode: Mode) -> Result<Tensor> {
         let (slope, dropout) = (self.config.negative_slope, mode.dropout(self.config.dropout));
-        let out =
-            ops::dynamic_attention(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope, dropout)?;
+        let out = ops::dynamic_attention(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope, dropout)?;
         self.output.finish(out, x.destination())
     }
 }
