@@ -36,6 +36,7 @@ mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};
 pub use config::Channels;
+pub use conv::Attention;
 pub use error::{Error, WeightsError};
 pub use jumping_knowledge::{JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode};
 pub use linear::Linear;
