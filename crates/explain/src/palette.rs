@@ -2,10 +2,9 @@
 
 /// Pale to dark in equal steps of lightness, readable on white, in print and by the colour-blind.
 const RAMP: [[u8; 3]; 6] =
-    [[226, 221, 214], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
+    [[216, 211, 204], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
 
-/// Light enough for black text on them, distinct for the colour-blind as far as eight can be (ColorBrewer's Set2,
-/// reordered so that the first classes differ most).
+/// Light enough for black text on them, the most different ones first.
 const CLASSES: [[u8; 3]; 8] = [
     [118, 183, 235],
     [255, 200, 87],
@@ -54,20 +53,23 @@ pub(crate) struct Scale {
 impl Scale {
     /// The shortest scale of at most five steps that reaches `max`, in steps of 1, 2 or 5 times a power of ten.
     pub(crate) fn to(max: f64) -> Self {
-        // From above: attention is at most 1, and below 1e-12 nothing is worth a scale of its own.
         let (mut unit, mut decimals) = (1.0, 0);
-        let mut best = None;
+        while 25.0 * unit < max {
+            unit *= 10.0;
+        }
+        let mut best = Self { step: 5.0 * unit, steps: 5, decimals: 0 };
+        // Below 1e-12 nothing is worth a scale of its own.
         while decimals <= 12 {
             for factor in [5.0, 2.0, 1.0] {
                 let step = factor * unit;
                 let steps = (max / step - 1e-9).ceil().max(1.0);
                 if steps > 5.0 {
-                    return best.unwrap_or(Self { step: max / 5.0, steps: 5, decimals: 0 });
+                    return best;
                 }
-                best = Some(Self { step, steps: steps as usize, decimals });
+                best = Self { step, steps: steps as usize, decimals };
             }
+            decimals += usize::from(unit <= 1.0);
             unit /= 10.0;
-            decimals += 1;
         }
         Self { step: 1.0, steps: 1, decimals: 0 }
     }
@@ -93,7 +95,9 @@ mod tests {
         assert_eq!(of(0.5), (5, "0.5".into()));
         assert_eq!(of(0.062), (4, "0.08".into()));
         assert_eq!(of(0.0), (1, "1".into()));
-        assert_eq!(of(12.5).0, 5);
+        assert_eq!(of(12.5), (3, "15".into()));
+        assert_eq!(of(26.0), (3, "30".into()));
+        assert_eq!(of(2600.0), (3, "3000".into()));
         assert!(Scale::to(3e-5).end() >= 3e-5);
     }
 

@@ -3,17 +3,19 @@ use std::path::Path;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::error::check_length;
+use crate::legend::{Classes, DARK, GREY, draw_colour_bar, draw_ring, outline, ring_radius};
 use crate::palette::{self, Scale};
-use crate::svg::{Svg, escape, hex, write_atomically};
+use crate::place::{self, Page};
+use crate::svg::{Svg, escape, hex, shorten, write_atomically};
 use crate::{Error, Heads, Result, Weights, ego, layout};
 
-const WIDTH: f64 = 1000.0;
+const WIDTH: f64 = 1030.0;
 const HEIGHT: f64 = 760.0;
 /// Where the graph goes: left, top, right, bottom. The legend is to the right of it.
-const FRAME: [f64; 4] = [30.0, 84.0, 770.0, 730.0];
-const LEGEND: f64 = 806.0;
-const DARK: &str = "#2b2b33";
-const GREY: &str = "#6a6a74";
+const FRAME: [f64; 4] = [30.0, 84.0, 780.0, 736.0];
+const LEGEND: f64 = 820.0;
+/// Up to this many nodes have names below them, where these are too long to go inside.
+const MOST_NAMES: usize = 60;
 
 /// A picture of a graph and the attention on its edges, as SVG.
 ///
@@ -112,7 +114,8 @@ impl<'a> Picture<'a> {
         };
         let (pairs, ids) = ego::induced(edges, &nodes);
         let drawn = EdgeIndex::from_pairs(pairs, nodes.len())?;
-        let at = fit(&layout::force_directed(&drawn, self.seed)?);
+        let radius = place::radius(nodes.len(), (FRAME[2] - FRAME[0]) * (FRAME[3] - FRAME[1]));
+        let at = self.place(&layout::force_directed(&drawn, self.seed)?, &nodes, radius);
         let halves = halves(&drawn, &ids.iter().map(|&e| alpha[e]).collect::<Vec<_>>());
         let largest = halves.iter().filter_map(|h| h.weight).fold(0.0, f64::max);
         let scale = Scale::to(largest);
@@ -125,10 +128,10 @@ impl<'a> Picture<'a> {
             &format!(r#"fill="{GREY}""#),
             &self.subtitle(centre, nodes.len(), total),
         );
-        draw_edges(&mut svg, &halves, &at, scale.end());
-        self.draw_nodes(&mut svg, &nodes, &at, centre);
-        let below = self.draw_classes(&mut svg, &nodes);
-        draw_colour_bar(&mut svg, &scale, below);
+        draw_edges(&mut svg, &halves, &at, scale.end(), radius);
+        self.draw_nodes(&mut svg, &nodes, &at, radius, centre);
+        let below = self.legend(&nodes).draw(&mut svg, LEGEND, FRAME[1] + 10.0);
+        draw_colour_bar(&mut svg, &scale, LEGEND, below);
         Ok(svg.finish())
     }
 
@@ -139,7 +142,10 @@ impl<'a> Picture<'a> {
             (Heads::One(h), n) => format!("head {h} (of {n}, counted from 0)"),
         };
         match centre {
-            Some(c) => format!("{heads} · the {drawn} of {total} nodes around {}", self.name(c)),
+            Some(c) if self.node_names.is_empty() => {
+                format!("{heads} · {drawn} of {total} nodes, around node {c}")
+            }
+            Some(c) => format!("{heads} · {drawn} of {total} nodes, around {}", self.name(c)),
             None => format!("{heads} · {total} nodes"),
         }
     }
@@ -159,8 +165,30 @@ impl<'a> Picture<'a> {
         (predicted.or(truth), truth.filter(|&t| predicted.is_some_and(|p| p != t)))
     }
 
-    fn draw_nodes(&self, svg: &mut Svg, nodes: &[u32], at: &[[f64; 2]], centre: Option<u32>) {
-        let radius = radius(at);
+    fn place(&self, layout: &[[f64; 2]], nodes: &[u32], radius: f64) -> Vec<[f64; 2]> {
+        let outer = |&node: &u32| if self.classes(node).1.is_some() { ring_radius(radius) } else { radius };
+        let radii: Vec<f64> = nodes.iter().map(outer).collect();
+        // Names below nodes need more room than circles.
+        let below =
+            nodes.len() <= MOST_NAMES && nodes.iter().any(|&n| name_size(&self.name(n), radius).is_none());
+        let (side, foot) = if below { (75.0, 36.0) } else { (22.0, 22.0) };
+        let frame = [FRAME[0] + side, FRAME[1] + 22.0, FRAME[2] - side, FRAME[3] - foot];
+        place::place(layout, &radii, &Page { frame, gap: if below { 16.0 } else { 5.0 } })
+    }
+
+    fn legend(&self, nodes: &[u32]) -> Classes {
+        let mut present: Vec<u32> =
+            nodes.iter().flat_map(|&n| <[_; 2]>::from(self.classes(n))).flatten().collect();
+        present.sort_unstable();
+        present.dedup();
+        Classes {
+            title: if self.predicted.is_some() { "Predicted class" } else { "True class" },
+            present: present.into_iter().map(|c| (c, self.class_name(c))).collect(),
+            wrong: nodes.iter().filter_map(|&n| self.classes(n).1).collect(),
+        }
+    }
+
+    fn draw_nodes(&self, svg: &mut Svg, nodes: &[u32], at: &[[f64; 2]], radius: f64, centre: Option<u32>) {
         for (&node, &place) in nodes.iter().zip(at) {
             let (class, wrong) = self.classes(node);
             let name = self.name(node);
@@ -175,43 +203,12 @@ impl<'a> Picture<'a> {
             if let Some(truth) = wrong {
                 draw_ring(svg, place, radius, truth);
             }
-            let outline = if Some(node) == centre { 3.0 } else { 1.2 };
-            svg.circle(place, radius, &hex(class.map_or(palette::NO_CLASS, palette::class)), DARK, outline);
-            draw_name(svg, place, radius, &name, nodes.len());
+            let line = if Some(node) == centre { 3.0 } else { outline(radius) };
+            svg.circle(place, radius, &hex(class.map_or(palette::NO_CLASS, palette::class)), DARK, line);
+            let outer = if wrong.is_some() { ring_radius(radius) } else { radius };
+            draw_name(svg, place, [radius, outer], &name, nodes.len());
             svg.raw("</g>");
         }
-    }
-
-    /// The classes that appear, and what a ring means. Returns where the legend goes on.
-    fn draw_classes(&self, svg: &mut Svg, nodes: &[u32]) -> f64 {
-        const MOST: usize = 12;
-        let mut y = FRAME[1] + 10.0;
-        let mut present: Vec<u32> =
-            nodes.iter().flat_map(|&n| <[_; 2]>::from(self.classes(n))).flatten().collect();
-        present.sort_unstable();
-        present.dedup();
-        if present.is_empty() {
-            return y;
-        }
-        let what = if self.predicted.is_some() { "Predicted class" } else { "True class" };
-        svg.label([LEGEND, y], 14.0, r#"font-weight="bold""#, what);
-        for &class in present.iter().take(MOST) {
-            y += 25.0;
-            svg.circle([LEGEND + 9.0, y - 4.5], 8.0, &hex(palette::class(class)), DARK, 1.0);
-            svg.label([LEGEND + 27.0, y], 13.0, "", &shorten(&self.class_name(class), 22));
-        }
-        if present.len() > MOST {
-            y += 22.0;
-            svg.label([LEGEND + 27.0, y], 13.0, "", &format!("and {} more", present.len() - MOST));
-        }
-        let wrong: Vec<u32> = nodes.iter().filter_map(|&n| self.classes(n).1).collect();
-        if let Some(&truth) = wrong.first() {
-            y += 32.0;
-            draw_ring(svg, [LEGEND + 9.0, y - 4.5], 6.0, truth);
-            svg.circle([LEGEND + 9.0, y - 4.5], 6.0, "#ffffff", DARK, 1.0);
-            svg.label([LEGEND + 27.0, y], 13.0, "", &format!("ring: true class ({} wrong)", wrong.len()));
-        }
-        y + 50.0
     }
 }
 
@@ -239,100 +236,38 @@ fn halves(edges: &EdgeIndex, alpha: &[f64]) -> Vec<Half> {
     halves
 }
 
-fn draw_edges(svg: &mut Svg, halves: &[Half], at: &[[f64; 2]], end: f64) {
+fn draw_edges(svg: &mut Svg, halves: &[Half], at: &[[f64; 2]], end: f64, radius: f64) {
+    // As thin as the nodes are small.
+    let unit = (radius / 13.0).min(1.0);
     for half in halves {
         let (p, q) = (at[half.node], at[half.other]);
         let middle = [(p[0] + q[0]) / 2.0, (p[1] + q[1]) / 2.0];
         match half.weight {
             Some(weight) => {
                 let t = weight / end;
-                svg.line(p, middle, &hex(palette::ramp(t)), 1.2 + 4.3 * t);
+                svg.line(p, middle, &hex(palette::ramp(t)), unit * (1.2 + 4.3 * t));
             }
-            None => svg.line(p, middle, "#d9d9de", 0.8),
+            None => svg.line(p, middle, "#d9d9de", unit),
         }
     }
 }
 
-fn draw_ring(svg: &mut Svg, place: [f64; 2], radius: f64, truth: u32) {
-    svg.circle(place, radius + 6.0, &hex(palette::class(truth)), DARK, 1.2);
-    svg.circle(place, radius + 1.5, "#ffffff", "none", 0.0);
+/// The size at which a name fits into a node, if it is legible there.
+fn name_size(name: &str, radius: f64) -> Option<f64> {
+    let letters = name.chars().count().max(1) as f64;
+    let size = (1.75 * radius / (0.58 * letters)).min(radius * 0.95).min(13.0);
+    (size >= 6.5).then_some(size)
 }
 
 /// The name inside the node if it fits, below it if there is room, or else only in the tooltip.
-fn draw_name(svg: &mut Svg, [x, y]: [f64; 2], radius: f64, name: &str, nodes: usize) {
-    let letters = name.chars().count().max(1) as f64;
-    let size = (1.75 * radius / (0.58 * letters)).min(radius * 0.95).min(13.0);
-    if size >= 6.5 {
+fn draw_name(svg: &mut Svg, [x, y]: [f64; 2], [radius, outer]: [f64; 2], name: &str, nodes: usize) {
+    if let Some(size) = name_size(name, radius) {
         svg.label([x, y + 0.35 * size], size, r#"text-anchor="middle""#, name);
-    } else if nodes <= 60 {
-        let halo = r##"text-anchor="middle" stroke="#ffffff" stroke-width="3" paint-order="stroke""##;
-        svg.label([x, y + radius + 12.0], 10.5, halo, &shorten(name, 24));
+    } else if nodes <= MOST_NAMES {
+        let (place, name) = ([x, y + outer + 12.0], shorten(name, 24));
+        // A white rim under the letters keeps them legible on edges.
+        let rim = r##"text-anchor="middle" stroke="#ffffff" stroke-width="3.5" stroke-linejoin="round""##;
+        svg.label(place, 11.0, rim, &name);
+        svg.label(place, 11.0, r#"text-anchor="middle""#, &name);
     }
-}
-
-fn draw_colour_bar(svg: &mut Svg, scale: &Scale, top: f64) {
-    const LENGTH: f64 = 170.0;
-    svg.label([LEGEND, top], 14.0, r#"font-weight="bold""#, "Attention");
-    svg.raw(r#"<defs><linearGradient id="ramp" x1="0" y1="1" x2="0" y2="0">"#);
-    for (t, colour) in palette::stops() {
-        svg.raw(&format!(r#"<stop offset="{t:.2}" stop-color="{}"/>"#, hex(colour)));
-    }
-    svg.raw("</linearGradient></defs>");
-    let top = top + 18.0;
-    svg.raw(&format!(
-        r#"<rect x="{LEGEND}" y="{top:.2}" width="18" height="{LENGTH}" fill="url(#ramp)" stroke="{DARK}" stroke-width="0.6"/>"#
-    ));
-    for tick in 0..=scale.steps {
-        let y = top + LENGTH * (1.0 - tick as f64 / scale.steps as f64);
-        svg.line([LEGEND + 18.0, y], [LEGEND + 23.0, y], DARK, 1.0);
-        let number = format!("{:.*}", scale.decimals, scale.step * tick as f64);
-        svg.label([LEGEND + 29.0, y + 4.5], 13.0, "", &number);
-    }
-    let lines = ["The half of an edge at a node", "shows how much that node", "attends to the other."];
-    for (i, line) in lines.iter().enumerate() {
-        let y = top + LENGTH + 30.0 + 17.0 * i as f64;
-        svg.label([LEGEND, y], 12.0, &format!(r#"fill="{GREY}""#), line);
-    }
-}
-
-/// Scales the layout to fill the frame, by the same factor in both directions.
-fn fit(at: &[[f64; 2]]) -> Vec<[f64; 2]> {
-    const MARGIN: f64 = 26.0;
-    /// Small graphs are not blown up further than this many pixels per unit of the layout.
-    const LARGEST: f64 = 150.0;
-    let range = |axis: usize| {
-        at.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |r, p| [r[0].min(p[axis]), r[1].max(p[axis])])
-    };
-    let (x, y) = (range(0), range(1));
-    let room = [FRAME[2] - FRAME[0] - 2.0 * MARGIN, FRAME[3] - FRAME[1] - 2.0 * MARGIN];
-    let scale = LARGEST.min(room[0] / (x[1] - x[0]).max(1e-9)).min(room[1] / (y[1] - y[0]).max(1e-9));
-    let centre = [(FRAME[0] + FRAME[2]) / 2.0, (FRAME[1] + FRAME[3]) / 2.0];
-    at.iter()
-        .map(|p| {
-            [
-                centre[0] + scale * (p[0] - (x[0] + x[1]) / 2.0),
-                centre[1] + scale * (p[1] - (y[0] + y[1]) / 2.0),
-            ]
-        })
-        .collect()
-}
-
-/// A radius at which nearly no two nodes touch.
-fn radius(at: &[[f64; 2]]) -> f64 {
-    let squared = |p: &[f64; 2], q: &[f64; 2]| (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]);
-    let nearest = |i: usize| {
-        let others = at.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, q)| squared(&at[i], q));
-        others.fold(f64::INFINITY, f64::min).sqrt()
-    };
-    let mut distances: Vec<f64> = (0..at.len()).map(nearest).collect();
-    distances.sort_unstable_by(f64::total_cmp);
-    distances.get(at.len() / 20).map_or(15.0, |d| (0.44 * d).clamp(4.0, 15.0))
-}
-
-/// At most `most` characters, the last of them an ellipsis where some are missing.
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_string();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }

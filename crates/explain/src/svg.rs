@@ -73,11 +73,23 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
+/// At most `most` characters, the last of them an ellipsis where some are missing.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
 /// Writes a file under a temporary name in the same folder and renames it, so that it is there whole or not at all.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // Readable for all whom the umask lets, as any other output file; a temporary file is private by default.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
