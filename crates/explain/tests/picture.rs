@@ -188,9 +188,11 @@ fn files_are_written_whole_or_not_at_all() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), Picture::new(&weights).to_svg().unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 
-    let nowhere = folder.path().join("no/such/folder/karate.svg");
-    let error = Picture::new(&weights).save(&nowhere).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot write {}: ", nowhere.display())), "{error}");
+    // A folder that is not there, and a file where a folder should be.
+    for nowhere in [folder.path().join("no/such/karate.svg"), path.join("karate.svg")] {
+        let error = Picture::new(&weights).save(&nowhere).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot write {}: ", nowhere.display())), "{error}");
+    }
 }
 
 #[test]

@@ -136,3 +136,16 @@ fn bad_weights_are_refused_by_name() {
     let cube = Tensor::zeros((2, 1, 1), DType::F32, &Device::Cpu).unwrap();
     assert!(Weights::from_tensor(&edges, &cube).unwrap_err().to_string().contains("[2, 1, 1]"));
 }
+
+#[test]
+fn the_summary_as_json() {
+    let edges = EdgeIndex::from_pairs([(1, 0), (0, 0)], 2).unwrap();
+    let summary = summarise(&[Weights::new(edges, vec![0.5, 0.5], 1).unwrap()], 1);
+    let ln2 = 2f64.ln();
+    let expected = serde_json::json!([{
+        "layer": 0, "edges": 2, "nodes": 1,
+        "heads": [{ "head": 0, "entropy": ln2, "uniform": ln2, "relative": 1.0 }],
+        "most_attended": [[{ "node": 1, "weight": 0.5 }], []],
+    }]);
+    assert_eq!(serde_json::to_value(summary).unwrap(), expected);
+}
