@@ -1,5 +1,6 @@
 use candle_core::{DType, Tensor};
 use candle_geometric_graph::EdgeIndex;
+use candle_geometric_nn::Attention;
 
 use crate::{Error, Result};
 
@@ -108,5 +109,13 @@ impl Weights {
     /// One head's weights, where the caller knows that there is such a head.
     pub(crate) fn head(&self, h: usize) -> Vec<f64> {
         self.alpha.iter().skip(h).step_by(self.heads).map(|&a| f64::from(a)).collect()
+    }
+}
+
+impl TryFrom<&Attention> for Weights {
+    type Error = Error;
+
+    fn try_from(attention: &Attention) -> Result<Self> {
+        Self::from_tensor(&attention.edges, &attention.alpha)
     }
 }
