@@ -66,8 +66,8 @@ pub(crate) const fn mean() -> FillValue {
     FillValue::Mean
 }
 
-/// A [`FillValue`] in JSON: `"mean"`, `"add"`, … or a number.
-pub(crate) mod fill_value {
+/// A [`FillValue`] in JSON: `"mean"`, `"add"`, … or a number. For `#[serde(with = …)]`.
+pub mod fill_value {
     use super::*;
 
     #[derive(Serialize, Deserialize)]
@@ -77,7 +77,11 @@ pub(crate) mod fill_value {
         Name(String),
     }
 
-    pub(crate) fn serialize<S: Serializer>(value: &FillValue, to: S) -> Result<S::Ok, S::Error> {
+    /// Writes the name or the number.
+    ///
+    /// # Errors
+    /// If the serializer fails.
+    pub fn serialize<S: Serializer>(value: &FillValue, to: S) -> Result<S::Ok, S::Error> {
         match value {
             FillValue::Constant(number) => Form::Number(*number),
             name => Form::Name(name.to_string()),
@@ -85,7 +89,11 @@ pub(crate) mod fill_value {
         .serialize(to)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FillValue, D::Error> {
+    /// Reads a name or a number.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FillValue, D::Error> {
         match Form::deserialize(from)? {
             Form::Number(number) => Ok(FillValue::Constant(number)),
             Form::Name(name) => name.parse().map_err(serde::de::Error::custom),

@@ -35,7 +35,7 @@ mod nodes;
 mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};
-pub use config::Channels;
+pub use config::{Channels, fill_value};
 pub use conv::Attention;
 pub use error::{Error, WeightsError};
 pub use jumping_knowledge::{JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode};
