@@ -1,1 +1,38 @@
-//! Graph neural network models, pretrained weights, and importers of PyTorch Geometric and DGL checkpoints
+//! Graph neural network models, pretrained weights, and importers of PyTorch Geometric and DGL checkpoints.
+//!
+//! A model is a [`ModelConfig`], which says what it is, and tensors, which say what it has learnt. There are three ways to get
+//! one:
+//! - [`from_pretrained`]: a model of the zoo by name, from a folder, or from the Hugging Face Hub;
+//! - [`import::load_checkpoint`]: a file that PyTorch Geometric or DGL saved, as it is;
+//! - [`ModelConfig::build`] with any `VarBuilder`: one to train.
+//!
+//! All give a [`GraphModel`]. Names and defaults are PyTorch Geometric's. A file is validated once, when it is read: whatever is
+//! wrong with it is told in one error, and a model that was built can be trusted.
+
+mod basic_gnn;
+mod config;
+mod entry;
+mod error;
+mod gat;
+mod gcn;
+mod graph_model;
+mod graph_sage;
+pub mod import;
+mod paper_gat;
+mod weights;
+pub mod zoo;
+
+pub use basic_gnn::Jk;
+pub use config::ModelConfig;
+pub use entry::{Data, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
+pub use error::Error;
+pub use gat::{Gat, GatConfig};
+pub use gcn::{Gcn, GcnConfig};
+pub use graph_model::GraphModel;
+pub use graph_sage::{GraphSage, GraphSageConfig};
+pub use paper_gat::{PaperGat, PaperGatConfig};
+pub use weights::{Parameter, Problem, Tensors};
+pub use zoo::{Pretrained, TensorInfo, from_pretrained};
+
+/// The result of working with a model.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,331 @@
+//! What PyTorch Geometric's basic models share (`torch_geometric.nn.models.basic_gnn`): a stack of convolutions, each
+//! followed by normalisation, activation and dropout, then jumping knowledge.
+
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_nn::conv::Attention;
+use candle_geometric_nn::{
+    Activation, ActivationKwargs, JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode, Linear,
+    Mode, dropout,
+};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+pub(crate) const fn yes() -> bool {
+    true
+}
+
+pub(crate) const fn one() -> usize {
+    1
+}
+
+pub(crate) fn relu() -> Option<String> {
+    Some("relu".into())
+}
+
+/// Interim.
+pub(crate) type NormKwargs = serde_json::Map<String, serde_json::Value>;
+struct Norm;
+impl Norm {
+    fn resolve(name: &str, _: usize, _: &NormKwargs, _: VarBuilder<'_>) -> Result<Self> {
+        Err(Error::config("norm", format!("`{name}` is not supported")))
+    }
+    fn forward_t(&self, x: &Tensor, _: Mode<'_>) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+/// What a basic model makes of the results of its layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Jk {
+    /// The last layer's.
+    Last,
+    /// All, side by side.
+    Cat,
+    /// The largest, channel by channel.
+    Max,
+    /// A sum weighted by a bidirectional LSTM over the layers.
+    Lstm,
+}
+
+/// Declares the configuration of a basic model: the arguments that all have, then those of its convolution.
+macro_rules! basic_gnn_config {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// The number of features of a node.
+            pub in_channels: usize,
+            /// The width of the hidden layers.
+            pub hidden_channels: usize,
+            /// The number of convolutions.
+            pub num_layers: usize,
+            /// The width of the output; that of the hidden layers if there is none, and then the last convolution is
+            /// a hidden layer. Default none.
+            #[serde(default)]
+            pub out_channels: Option<usize>,
+            /// The probability with which an output of a hidden layer is dropped in training. Default 0.
+            #[serde(default)]
+            pub dropout: f64,
+            /// The activation, see [`Activation`](candle_geometric_nn::Activation), or none. Default `relu`.
+            #[serde(default = "crate::basic_gnn::relu")]
+            pub act: Option<String>,
+            /// Whether the activation comes before the normalisation. Default false.
+            #[serde(default)]
+            pub act_first: bool,
+            /// Arguments of the activation. Default none.
+            #[serde(default)]
+            pub act_kwargs: Option<candle_geometric_nn::ActivationKwargs>,
+            /// The normalisation of hidden layers, see [`Norm`](candle_geometric_nn). Default none.
+            #[serde(default)]
+            pub norm: Option<String>,
+            /// Arguments of the normalisation. Default none.
+            #[serde(default)]
+            pub norm_kwargs: Option<serde_json::Map<String, serde_json::Value>>,
+            /// Jumping knowledge: what is made of the results of all layers; then every convolution is a hidden layer,
+            /// and a linear map gives the output. Default none.
+            #[serde(default)]
+            pub jk: Option<crate::Jk>,
+            $($(#[$about])* pub $field: $type,)*
+        }
+
+        impl $name {
+            /// The defaults of PyTorch Geometric.
+            pub fn new(in_channels: usize, hidden_channels: usize, num_layers: usize) -> Self {
+                Self {
+                    in_channels,
+                    hidden_channels,
+                    num_layers,
+                    out_channels: None,
+                    dropout: 0.0,
+                    act: crate::basic_gnn::relu(),
+                    act_first: false,
+                    act_kwargs: None,
+                    norm: None,
+                    norm_kwargs: None,
+                    jk: None,
+                    $($field: $default,)*
+                }
+            }
+
+            fn shared(&self, architecture: &'static str) -> crate::basic_gnn::Shared<'_> {
+                crate::basic_gnn::Shared {
+                    architecture,
+                    in_channels: self.in_channels,
+                    hidden_channels: self.hidden_channels,
+                    num_layers: self.num_layers,
+                    out_channels: self.out_channels,
+                    dropout: self.dropout,
+                    act: self.act.as_deref(),
+                    act_first: self.act_first,
+                    act_kwargs: self.act_kwargs.as_ref(),
+                    norm: self.norm.as_deref(),
+                    norm_kwargs: self.norm_kwargs.as_ref(),
+                    jk: self.jk,
+                }
+            }
+        }
+    };
+}
+pub(crate) use basic_gnn_config;
+
+/// The arguments that all basic models have.
+pub(crate) struct Shared<'a> {
+    pub(crate) architecture: &'static str,
+    pub(crate) in_channels: usize,
+    pub(crate) hidden_channels: usize,
+    pub(crate) num_layers: usize,
+    pub(crate) out_channels: Option<usize>,
+    pub(crate) dropout: f64,
+    pub(crate) act: Option<&'a str>,
+    pub(crate) act_first: bool,
+    pub(crate) act_kwargs: Option<&'a ActivationKwargs>,
+    pub(crate) norm: Option<&'a str>,
+    pub(crate) norm_kwargs: Option<&'a NormKwargs>,
+    pub(crate) jk: Option<Jk>,
+}
+
+/// The convolution of a basic model.
+pub(crate) trait Convolution: Send + Sync {
+    fn forward(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor>;
+
+    /// The result in evaluation mode and the attention, of which there is none in most convolutions.
+    fn with_attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+    ) -> Result<(Tensor, Option<Attention>)> {
+        Ok((self.forward(x, edges, edge_attr, Mode::Eval)?, None))
+    }
+}
+
+/// A stack of convolutions. Parameters: `convs.i`, `norms.i`, `jk`, `lin`, as in PyTorch Geometric.
+pub(crate) struct BasicGnn<C> {
+    convs: Vec<C>,
+    /// One for each hidden layer; a convolution without one here gives the output.
+    hidden: Vec<Hidden>,
+    jk: Option<JumpingKnowledge>,
+    lin: Option<Linear>,
+}
+
+/// What follows the convolution of a hidden layer.
+struct Hidden {
+    norm: Option<Norm>,
+    act: Option<Activation>,
+    act_first: bool,
+    dropout: f64,
+}
+
+impl<C: Convolution> BasicGnn<C> {
+    /// `conv(inputs, outputs, is_output, vb)` makes a convolution; `is_output` where its result is the model's.
+    pub(crate) fn new(
+        shared: &Shared<'_>,
+        vb: VarBuilder<'_>,
+        conv: impl Fn(usize, usize, bool, VarBuilder<'_>) -> Result<C>,
+    ) -> Result<Self> {
+        let Shared { num_layers, hidden_channels, .. } = *shared;
+        for (name, value) in [
+            ("in_channels", shared.in_channels),
+            ("hidden_channels", hidden_channels),
+            ("num_layers", num_layers),
+            ("out_channels", shared.out_channels.unwrap_or(hidden_channels)),
+        ] {
+            if value == 0 {
+                return Err(shared.error(format!("{name} is 0, expected at least 1")));
+            }
+        }
+        if !(0.0..1.0).contains(&shared.dropout) {
+            return Err(
+                shared.error(format!("dropout is {}, expected a number from 0 to below 1", shared.dropout))
+            );
+        }
+        let output = if shared.jk.is_none() { shared.out_channels } else { None };
+        let convs = (0..num_layers).map(|i| {
+            let inputs = if i == 0 { shared.in_channels } else { hidden_channels };
+            let output = output.filter(|_| i + 1 == num_layers);
+            conv(inputs, output.unwrap_or(hidden_channels), output.is_some(), vb.pp("convs").pp(i))
+        });
+        let convs = convs.collect::<Result<Vec<_>>>()?;
+        // Without jumping knowledge nothing follows the last convolution, even where there is no out_channels.
+        let num_hidden = if shared.jk.is_some() { num_layers } else { num_layers - 1 };
+        let hidden = (0..num_hidden).map(|i| Hidden::new(shared, vb.pp("norms").pp(i)));
+        let hidden = hidden.collect::<Result<Vec<_>>>()?;
+        let (jk, lin) = match shared.jk {
+            None => (None, None),
+            Some(jk) => {
+                let inputs = if jk == Jk::Cat { num_layers * hidden_channels } else { hidden_channels };
+                let outputs = shared.out_channels.unwrap_or(hidden_channels);
+                let lin = Linear::new(inputs, outputs, true, vb.pp("lin"))?;
+                (jk.layer(hidden_channels, num_layers, vb.pp("jk"))?, Some(lin))
+            }
+        };
+        Ok(Self { convs, hidden, jk, lin })
+    }
+
+    pub(crate) fn forward(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor> {
+        let mut x = x.clone();
+        let mut layers = Vec::new();
+        for (i, conv) in self.convs.iter().enumerate() {
+            x = conv.forward(&x, edges, edge_attr, mode)?;
+            if let Some(hidden) = self.hidden.get(i) {
+                x = hidden.forward(&x, mode)?;
+            }
+            if self.jk.is_some() {
+                layers.push(x.clone());
+            }
+        }
+        if let Some(jk) = &self.jk {
+            x = jk.forward(&layers)?;
+        }
+        match &self.lin {
+            Some(lin) => Ok(lin.forward(&x)?),
+            None => Ok(x),
+        }
+    }
+
+    pub(crate) fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+    ) -> Result<Vec<Attention>> {
+        let mut x = x.clone();
+        let mut all = Vec::new();
+        for (i, conv) in self.convs.iter().enumerate() {
+            let (result, attention) = conv.with_attention(&x, edges, edge_attr)?;
+            all.extend(attention);
+            x = match self.hidden.get(i) {
+                Some(hidden) => hidden.forward(&result, Mode::Eval)?,
+                None => result,
+            };
+        }
+        Ok(all)
+    }
+}
+
+impl Hidden {
+    fn new(shared: &Shared<'_>, vb: VarBuilder<'_>) -> Result<Self> {
+        let act_kwargs = shared.act_kwargs.cloned().unwrap_or_default();
+        let act = shared.act.map(|name| Activation::resolve(name, &act_kwargs)).transpose()?;
+        if act.is_none() && act_kwargs != ActivationKwargs::default() {
+            return Err(shared.error("act_kwargs without act"));
+        }
+        let norm_kwargs = shared.norm_kwargs.cloned().unwrap_or_default();
+        let norm = shared
+            .norm
+            .map(|name| Norm::resolve(name, shared.hidden_channels, &norm_kwargs, vb))
+            .transpose()?;
+        if norm.is_none() && norm_kwargs != NormKwargs::default() {
+            return Err(shared.error("norm_kwargs without norm"));
+        }
+        Ok(Self { norm, act, act_first: shared.act_first, dropout: shared.dropout })
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode<'_>) -> Result<Tensor> {
+        let act = |x: Tensor| self.act.map_or(Ok(x.clone()), |act| act.forward(&x));
+        let norm = |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, mode));
+        let x = if self.act_first { norm(act(x.clone())?)? } else { act(norm(x.clone())?)? };
+        Ok(dropout(&x, self.dropout, mode)?)
+    }
+}
+
+impl Jk {
+    fn layer(
+        self,
+        channels: usize,
+        num_layers: usize,
+        vb: VarBuilder<'_>,
+    ) -> Result<Option<JumpingKnowledge>> {
+        let mode = match self {
+            Self::Last => return Ok(None),
+            Self::Cat => JumpingKnowledgeMode::Cat,
+            Self::Max => JumpingKnowledgeMode::Max,
+            Self::Lstm => JumpingKnowledgeMode::Lstm,
+        };
+        let config = JumpingKnowledgeConfig { mode, channels: Some(channels), num_layers: Some(num_layers) };
+        Ok(Some(JumpingKnowledge::new(&config, vb)?))
+    }
+}
+
+impl Shared<'_> {
+    pub(crate) fn error(&self, problem: impl Into<String>) -> Error {
+        Error::config(self.architecture, problem)
+    }
+}

@@ -1,0 +1,39 @@
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_nn::Mode;
+use candle_geometric_nn::conv::Attention;
+
+use crate::Result;
+
+/// A model that computes an output for every node of a graph.
+pub trait GraphModel: Send + Sync {
+    /// The output for each node: `[N, out_channels]` (logits, where the task is classification) of `x`, `[N, in_channels]`.
+    ///
+    /// `edge_attr` is what the architecture takes with an edge: features `[E, edge_dim]` for a `Gat` that was made
+    /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`.
+    ///
+    /// # Errors
+    /// If shapes, types or devices do not fit, or `edge_attr` is given to a model that takes none or lacking where one is
+    /// wanted.
+    fn forward_t(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor>;
+
+    /// The attention of every layer that has any, in evaluation mode, first layer first; none for a model without attention.
+    ///
+    /// # Errors
+    /// As [`GraphModel::forward_t`].
+    fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>>;
+
+    /// [`GraphModel::forward_t`] in evaluation mode, without edge attributes.
+    ///
+    /// # Errors
+    /// As [`GraphModel::forward_t`].
+    fn forward(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+        self.forward_t(x, edges, None, Mode::Eval)
+    }
+}

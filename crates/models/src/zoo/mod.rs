@@ -1,0 +1,108 @@
+//! The zoo: pretrained models by name, from a folder, or from the Hub.
+
+mod catalog;
+#[cfg(feature = "hub")]
+mod hub;
+mod locate;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+
+pub use catalog::{CatalogEntry, list};
+#[cfg(feature = "hub")]
+pub use hub::Hub;
+use locate::Location;
+
+use crate::weights;
+use crate::{Error, GraphModel, Result, ZooEntry};
+
+/// The file that describes a model.
+pub(crate) const CONFIG: &str = "config.json";
+/// The file that tells people about it.
+pub(crate) const CARD: &str = "README.md";
+
+/// A pretrained model, ready to run, with all that is known about it.
+pub struct Pretrained {
+    /// Its name: the last part of what was asked for.
+    pub name: String,
+    /// What `config.json` says.
+    pub entry: ZooEntry,
+    /// The model, with its weights in f32.
+    pub model: Box<dyn GraphModel>,
+    /// Its tensors, ordered by name.
+    pub tensors: Vec<TensorInfo>,
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The card (`README.md`), where there is one.
+    pub card: Option<String>,
+}
+
+/// A tensor as it stands in the file of weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name, as in PyTorch Geometric's `state_dict`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The type of its elements.
+    pub dtype: DType,
+}
+
+impl Pretrained {
+    /// The number of elements of all tensors.
+    pub fn num_parameters(&self) -> usize {
+        self.tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum()
+    }
+}
+
+/// Loads a pretrained model onto `device`, in f32.
+///
+/// `spec` is the name of a model of the zoo (see [`list`]), a folder with a `config.json`, or `owner/repo` on the
+/// Hugging Face Hub. A plain name is looked for in the folder that the variable `CANDLE_GEOMETRIC_MODELS` names, in
+/// `./models`, in `models/` beside any folder above the program, then as a folder of its own, and at last as
+/// `candle-geometric/<name>` on the Hub, which wants the feature `hub`.
+///
+/// # Errors
+/// If there is no such model (the nearest names are suggested), its files cannot be had or are damaged (weights whose
+/// SHA-256 is not that of `config.json`, truncated headers), or its tensors are not the model's: missing, extra,
+/// wrongly shaped or typed ones, and those with NaN or infinities, are listed all at once.
+pub fn from_pretrained(spec: &str, device: &Device) -> Result<Pretrained> {
+    match locate::locate(spec)? {
+        Location::Folder(folder) => from_folder(&folder, device),
+        #[cfg(feature = "hub")]
+        Location::Hub { repo, pinned } => {
+            let folder = Hub::from_env().fetch(&repo, pinned.as_ref())?;
+            let mut pretrained = from_folder(&folder, device)?;
+            pretrained.name = locate::last_part(&repo);
+            Ok(pretrained)
+        }
+        #[cfg(not(feature = "hub"))]
+        Location::Hub { repo, .. } => Err(Error::Download {
+            files: [CONFIG, "model.safetensors", CARD].map(String::from).to_vec(),
+            url: format!("https://huggingface.co/{repo}"),
+            reason: "this program was built without the feature `hub`".into(),
+        }),
+    }
+}
+
+fn from_folder(folder: &Path, device: &Device) -> Result<Pretrained> {
+    let path = folder.join(CONFIG);
+    let entry = ZooEntry::parse(&weights::read(&path)?, &path)?;
+    let path = folder.join(&entry.weights.file);
+    let bytes = weights::read(&path)?;
+    weights::verify_sha256(&path, &bytes, &entry.weights.sha256)?;
+    let tensors = weights::read_safetensors(&path, &bytes)?;
+    let model = weights::build(&entry.model, &tensors, &path.display().to_string(), DType::F32, device)?;
+    let tensors = tensors
+        .iter()
+        .map(|(name, t)| TensorInfo { name: name.clone(), shape: t.dims().to_vec(), dtype: t.dtype() })
+        .collect();
+    let card = match std::fs::read_to_string(folder.join(CARD)) {
+        Ok(text) => Some(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(Error::Io { path: folder.join(CARD), source }),
+    };
+    let name = locate::last_part(&folder.to_string_lossy());
+    Ok(Pretrained { name, entry, model, tensors, folder: folder.to_path_buf(), card })
+}
