@@ -4,6 +4,11 @@ use candle_core::Tensor;
 
 use crate::{Error, Result};
 
+/// The number of elements in a row: of everything after the first dimension.
+pub(crate) fn width(dims: &[usize]) -> usize {
+    dims.iter().skip(1).product()
+}
+
 /// That `t` holds floating-point numbers.
 pub(crate) fn float(argument: &'static str, t: &Tensor) -> Result<()> {
     if t.dtype().is_float() {
@@ -62,12 +67,12 @@ pub(crate) fn matrix(argument: &'static str, t: &Tensor, rows: usize, letters: &
 
 /// The number of channels per head, where `columns` hold `heads` of them.
 pub(crate) fn channels(argument: &'static str, columns: usize, heads: usize) -> Result<usize> {
-    if heads > 0 && columns.is_multiple_of(heads) {
+    if heads > 0 && columns > 0 && columns.is_multiple_of(heads) {
         return Ok(columns / heads);
     }
     Err(Error::Invalid {
         argument,
-        expected: format!("a number of columns that the {heads} heads divide"),
+        expected: format!("H·C columns, a positive multiple of the {heads} heads"),
         actual: format!("{columns} columns"),
     })
 }

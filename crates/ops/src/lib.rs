@@ -22,7 +22,9 @@
 //! ```
 
 mod attention;
+mod backend;
 mod check;
+mod cpu;
 mod dropout;
 mod edge_attr;
 mod error;

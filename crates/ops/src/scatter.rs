@@ -1,6 +1,8 @@
-use candle_core::Tensor;
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
+use crate::backend::{self, Backend};
+use crate::cpu::{self, Host, Real, for_float};
 use crate::{Result, check, reference};
 
 /// How the messages of one destination become one row.
@@ -41,5 +43,66 @@ pub enum Reduce {
 pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<Tensor> {
     check::float("messages", messages)?;
     check::rows("messages", messages, edges.num_edges(), "edge")?;
-    reference::scatter(messages, edges, reduce)
+    match backend::of(messages) {
+        Backend::Cpu => Ok(messages.contiguous()?.apply_op1(Scatter { edges: edges.clone(), reduce })?),
+        Backend::Widened => {
+            Ok(scatter(&backend::wide(messages)?, edges, reduce)?.to_dtype(messages.dtype())?)
+        }
+        Backend::Reference => reference::scatter(messages, edges, reduce),
+    }
+}
+
+struct Scatter {
+    edges: EdgeIndex,
+    reduce: Reduce,
+}
+
+impl Scatter {
+    fn forward<T: Real>(&self, m: &[T], width: usize) -> Vec<T> {
+        let csr = self.edges.by_destination();
+        match self.reduce {
+            Reduce::Sum => cpu::segment::sum(csr, m, width),
+            Reduce::Mean => cpu::reduce::over_degree(csr, cpu::segment::sum(csr, m, width), width),
+            Reduce::Max => cpu::reduce::extreme(csr, m, width, |a, b| a > b),
+            Reduce::Min => cpu::reduce::extreme(csr, m, width, |a, b| a < b),
+            Reduce::Mul => cpu::reduce::product(csr, m, width),
+        }
+    }
+
+    fn backward<T: Real>(&self, arg: &Tensor, res: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
+        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
+        let (arg_view, res_view, grad_view) = (Host::open(arg), Host::open(res), Host::open(grad));
+        let (m, out, g) = (arg_view.slice::<T>()?, res_view.slice::<T>()?, grad_view.slice::<T>()?);
+        let width = check::width(arg.dims());
+        let dm = match self.reduce {
+            Reduce::Sum => cpu::segment::gather(g, destination, width),
+            Reduce::Mean => {
+                let shares = cpu::reduce::over_degree(csr, g.to_vec(), width);
+                cpu::segment::gather(&shares, destination, width)
+            }
+            Reduce::Max | Reduce::Min => cpu::reduce::extreme_backward(csr, destination, m, out, g, width),
+            Reduce::Mul => cpu::reduce::product_backward(csr, m, g, width),
+        };
+        Tensor::from_vec(dm, arg.shape(), &Device::Cpu)
+    }
+}
+
+impl CustomOp1 for Scatter {
+    fn name(&self) -> &'static str {
+        "scatter"
+    }
+
+    fn cpu_fwd(&self, m: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let shape = [&[self.edges.num_dst()], layout.dims().get(1..).unwrap_or_default()].concat();
+        let out = for_float!(m.dtype(), self.name(), T => {
+            let out = self.forward::<T>(cpu::slice(m, layout)?, check::width(layout.dims()));
+            Ok(T::to_cpu_storage_owned(out))
+        })?;
+        Ok((out, shape.into()))
+    }
+
+    fn bwd(&self, arg: &Tensor, res: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let grad = grad.contiguous()?;
+        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(arg, res, &grad)).map(Some)
+    }
 }

@@ -1,6 +1,8 @@
-use candle_core::Tensor;
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
+use crate::backend::{self, Backend};
+use crate::cpu::{self, Host, Real, for_float};
 use crate::{Result, check, reference};
 
 /// The softmax of the scores over the in-edges of every destination, column by column, `[E, …] → [E, …]`:
@@ -24,5 +26,44 @@ use crate::{Result, check, reference};
 pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::float("scores", scores)?;
     check::rows("scores", scores, edges.num_edges(), "edge")?;
-    reference::segment_softmax(scores, edges)
+    match backend::of(scores) {
+        Backend::Cpu => Ok(scores.contiguous()?.apply_op1(SegmentSoftmax { edges: edges.clone() })?),
+        Backend::Widened => Ok(segment_softmax(&backend::wide(scores)?, edges)?.to_dtype(scores.dtype())?),
+        Backend::Reference => reference::segment_softmax(scores, edges),
+    }
+}
+
+struct SegmentSoftmax {
+    edges: EdgeIndex,
+}
+
+impl SegmentSoftmax {
+    fn backward<T: Real>(&self, alpha: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
+        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
+        let (a, g) = (Host::open(alpha), Host::open(grad));
+        let width = check::width(alpha.dims());
+        let ds = cpu::softmax::backward(csr, destination, a.slice::<T>()?, g.slice()?, width);
+        Tensor::from_vec(ds, alpha.shape(), &Device::Cpu)
+    }
+}
+
+impl CustomOp1 for SegmentSoftmax {
+    fn name(&self) -> &'static str {
+        "segment_softmax"
+    }
+
+    fn cpu_fwd(&self, s: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
+        let width = check::width(layout.dims());
+        let alpha = for_float!(s.dtype(), self.name(), T => {
+            let alpha = cpu::softmax::forward::<T>(csr, destination, cpu::slice(s, layout)?, width);
+            Ok(T::to_cpu_storage_owned(alpha))
+        })?;
+        Ok((alpha, layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, alpha: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let grad = grad.contiguous()?;
+        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(alpha, &grad)).map(Some)
+    }
 }

@@ -1,7 +1,9 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Dropout, Result, check, reference};
+use super::fused::{self, Terms};
+use crate::backend::{self, Backend};
+use crate::{Dropout, Result, check, gather_dst, gather_src, reference, segment_softmax};
 
 /// The attention of GAT (Veličković et al. 2018, equation 3): for every edge e from j to i and every head
 /// `α[e] = softmaxᵢ(LeakyReLU(src_scores[j] + dst_scores[i] + edge_scores[e]))`, and
@@ -41,7 +43,28 @@ pub fn additive_attention(
     check::channels("values", columns, heads)?;
     check::like("values", values, src_scores)?;
     let dropout = Dropout::wanted(dropout)?;
-    reference::additive_attention(values, src_scores, dst_scores, edge_scores, edges, negative_slope, dropout)
+    match backend::of(values) {
+        Backend::Cpu => {
+            let terms = Terms { src: Some(src_scores), dst: dst_scores, edge: edge_scores, negative_slope };
+            fused::attention(values, terms, heads, edges, dropout)
+        }
+        Backend::Widened => {
+            let (dst, edge) = (backend::wide_option(dst_scores)?, backend::wide_option(edge_scores)?);
+            let (v, src) = (backend::wide(values)?, backend::wide(src_scores)?);
+            let out =
+                additive_attention(&v, &src, dst.as_ref(), edge.as_ref(), edges, negative_slope, dropout)?;
+            Ok(out.to_dtype(values.dtype())?)
+        }
+        Backend::Reference => reference::additive_attention(
+            values,
+            src_scores,
+            dst_scores,
+            edge_scores,
+            edges,
+            negative_slope,
+            dropout,
+        ),
+    }
 }
 
 /// The weights α `[E, H]` of [`additive_attention`], in the caller's edge order, without dropout.
@@ -68,7 +91,14 @@ pub fn additive_attention_weights(
     negative_slope: f64,
 ) -> Result<Tensor> {
     check_scores(src_scores, dst_scores, edge_scores, edges, negative_slope)?;
-    reference::additive_attention_weights(src_scores, dst_scores, edge_scores, edges, negative_slope)
+    let mut scores = gather_src(src_scores, edges)?;
+    if let Some(s) = dst_scores {
+        scores = (scores + gather_dst(s, edges)?)?;
+    }
+    if let Some(s) = edge_scores {
+        scores = (scores + s)?;
+    }
+    segment_softmax(&reference::leaky_relu(&scores, negative_slope)?, edges)
 }
 
 /// Checks all scores; returns the number of heads.

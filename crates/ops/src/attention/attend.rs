@@ -1,6 +1,8 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
+use super::fused::{self, Terms};
+use crate::backend::{self, Backend};
 use crate::{Result, check, reference};
 
 /// Attention with given scores: softmax over the in-edges, head by head, then the weighted sum of the sources'
@@ -28,5 +30,15 @@ pub fn attend(scores: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Ten
     let columns = check::matrix("values", values, edges.num_src(), "N_src, H·C")?;
     check::channels("values", columns, heads)?;
     check::like("values", values, scores)?;
-    reference::attend(scores, values, edges)
+    match backend::of(values) {
+        Backend::Cpu => {
+            let terms = Terms { src: None, dst: None, edge: Some(scores), negative_slope: 1.0 };
+            fused::attention(values, terms, heads, edges, None)
+        }
+        Backend::Widened => {
+            let out = attend(&backend::wide(scores)?, &backend::wide(values)?, edges)?;
+            Ok(out.to_dtype(values.dtype())?)
+        }
+        Backend::Reference => reference::attend(scores, values, edges),
+    }
 }

@@ -1,7 +1,10 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Dropout, Error, Result, check, reference};
+use super::dynamic_scores::dynamic_scores;
+use super::fused;
+use crate::backend::{self, Backend};
+use crate::{Dropout, Error, Result, check, reference, segment_softmax};
 
 /// The attention of GATv2 (Brody, Alon, Yahav 2022, equation 7): for every edge e from j to i and every head
 /// `α[e] = softmaxᵢ(⟨att, LeakyReLU(x_src[j] + x_dst[i] + edge_terms[e])⟩)`, and `out[i] = Σ α[e] · x_src[j]` over
@@ -37,7 +40,22 @@ pub fn dynamic_attention(
 ) -> Result<Tensor> {
     check_terms(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
     let dropout = Dropout::wanted(dropout)?;
-    reference::dynamic_attention(x_src, x_dst, edge_terms, att, edges, negative_slope, dropout)
+    match backend::of(x_src) {
+        Backend::Cpu => {
+            let scores = dynamic_scores(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
+            let terms = fused::Terms { src: None, dst: None, edge: Some(&scores), negative_slope: 1.0 };
+            fused::attention(x_src, terms, att.dim(0)?, edges, dropout)
+        }
+        Backend::Widened => {
+            let (src, dst, att) = (backend::wide(x_src)?, backend::wide(x_dst)?, backend::wide(att)?);
+            let terms = backend::wide_option(edge_terms)?;
+            let out = dynamic_attention(&src, &dst, terms.as_ref(), &att, edges, negative_slope, dropout)?;
+            Ok(out.to_dtype(x_src.dtype())?)
+        }
+        Backend::Reference => {
+            reference::dynamic_attention(x_src, x_dst, edge_terms, att, edges, negative_slope, dropout)
+        }
+    }
 }
 
 /// The weights α `[E, H]` of [`dynamic_attention`], in the caller's edge order, without dropout.
@@ -66,7 +84,21 @@ pub fn dynamic_attention_weights(
     negative_slope: f64,
 ) -> Result<Tensor> {
     check_terms(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
-    reference::dynamic_attention_weights(x_src, x_dst, edge_terms, att, edges, negative_slope)
+    match backend::of(x_src) {
+        Backend::Cpu => {
+            let scores = dynamic_scores(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
+            segment_softmax(&scores, edges)
+        }
+        Backend::Widened => {
+            let (src, dst, att) = (backend::wide(x_src)?, backend::wide(x_dst)?, backend::wide(att)?);
+            let terms = backend::wide_option(edge_terms)?;
+            let alpha = dynamic_attention_weights(&src, &dst, terms.as_ref(), &att, edges, negative_slope)?;
+            Ok(alpha.to_dtype(x_src.dtype())?)
+        }
+        Backend::Reference => {
+            reference::dynamic_attention_weights(x_src, x_dst, edge_terms, att, edges, negative_slope)
+        }
+    }
 }
 
 fn check_terms(
@@ -81,10 +113,10 @@ fn check_terms(
     let [heads, channels] = *att.dims() else {
         return Err(Error::Shape { argument: "att", expected: "[H, C]".into(), actual: att.dims().to_vec() });
     };
-    if heads == 0 {
+    if heads * channels == 0 {
         return Err(Error::Shape {
             argument: "att",
-            expected: "[H, C] with at least one head".into(),
+            expected: "[H, C] with at least one head and one channel".into(),
             actual: att.dims().to_vec(),
         });
     }

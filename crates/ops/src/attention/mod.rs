@@ -3,6 +3,8 @@
 mod additive;
 mod attend;
 mod dynamic;
+mod dynamic_scores;
+mod fused;
 
 pub use additive::{additive_attention, additive_attention_weights};
 pub use attend::attend;

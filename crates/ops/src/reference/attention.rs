@@ -107,6 +107,6 @@ fn dropped(alpha: Tensor, attention_dropout: Option<Dropout>) -> Result<Tensor> 
 }
 
 /// x where x is positive, else `slope · x`; the derivative at 0 is the slope, as in PyTorch.
-fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
+pub(crate) fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     Ok(x.gt(0f64)?.where_cond(x, &(x * slope)?)?)
 }

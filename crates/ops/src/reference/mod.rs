@@ -12,6 +12,7 @@ mod scatter;
 mod softmax;
 mod spmm;
 
+pub(crate) use attention::leaky_relu;
 pub use attention::{
     additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
 };

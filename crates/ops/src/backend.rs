@@ -1,0 +1,34 @@
+//! Which implementation runs an operation: decided here, for all of them.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::Result;
+
+/// What runs an operation on a tensor.
+pub(crate) enum Backend {
+    /// The kernels in [`crate::cpu`].
+    Cpu,
+    /// The same in f32, then back: half-precision numbers on the CPU, which are so accumulated in f32.
+    Widened,
+    /// The composition of stock operations in [`crate::reference`].
+    Reference,
+}
+
+/// The backend for the device and the element type of `t`.
+pub(crate) fn of(t: &Tensor) -> Backend {
+    match (t.device(), t.dtype()) {
+        (Device::Cpu, DType::F32 | DType::F64) => Backend::Cpu,
+        (Device::Cpu, DType::F16 | DType::BF16) => Backend::Widened,
+        _ => Backend::Reference,
+    }
+}
+
+/// `t` in f32.
+pub(crate) fn wide(t: &Tensor) -> Result<Tensor> {
+    Ok(t.to_dtype(DType::F32)?)
+}
+
+/// An optional argument in f32.
+pub(crate) fn wide_option(t: Option<&Tensor>) -> Result<Option<Tensor>> {
+    t.map(wide).transpose()
+}

@@ -1,0 +1,104 @@
+//! Kernels for the CPU: plain functions on slices, in f32 and f64.
+//!
+//! Work is cut into chunks whose bounds depend on the graph and the shapes alone, a row is always summed by one task
+//! and in one order, and partial sums are joined in the order of the chunks: the number of threads cannot change a
+//! bit. Indices come from an [`EdgeIndex`](candle_geometric_graph::EdgeIndex), which has checked them.
+
+pub(crate) mod attention;
+pub(crate) mod attention_backward;
+pub(crate) mod dense;
+pub(crate) mod dropout;
+pub(crate) mod dynamic;
+mod exp;
+pub(crate) mod reduce;
+mod rows;
+pub(crate) mod segment;
+pub(crate) mod softmax;
+pub(crate) mod sparse;
+
+use candle_core::{CpuStorage, DType, Error, Layout, Result, Storage, StorageRef, Tensor, WithDType};
+
+/// The element types of the kernels.
+pub(crate) trait Real: WithDType + std::ops::Neg<Output = Self> {
+    /// e^x for x ≤ 0; 0 where that is not a normal number; NaN stays.
+    fn exp(self) -> Self;
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn exp(self) -> Self {
+        exp::nonpositive(self)
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+}
+
+/// Runs an expression with `$t` bound to the Rust type of a dtype.
+macro_rules! for_float {
+    ($dtype:expr, $name:expr, $t:ident => $body:expr) => {
+        match {
+            #[allow(unused_imports)]
+            use candle_core::backend::BackendStorage as _;
+            $dtype
+        } {
+            candle_core::DType::F32 => {
+                #[allow(unused_imports)]
+                use candle_core::WithDType as _;
+                type $t = f32;
+                $body
+            }
+            candle_core::DType::F64 => {
+                #[allow(unused_imports)]
+                use candle_core::WithDType as _;
+                type $t = f64;
+                $body
+            }
+            other => Err(crate::cpu::unsupported(other, $name)),
+        }
+    };
+}
+pub(crate) use for_float;
+
+pub(crate) fn unsupported(dtype: DType, op: &'static str) -> Error {
+    Error::UnsupportedDTypeForOp(dtype, op)
+}
+
+/// The numbers of a contiguous storage.
+pub(crate) fn slice<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        return Err(Error::RequiresContiguous { op: "candle-geometric" });
+    };
+    T::cpu_storage_as_slice(storage)?
+        .get(start..end)
+        .ok_or_else(|| Error::Msg(format!("a storage ends before its layout, at {end}")))
+}
+
+/// A tensor on the CPU, open for reading.
+pub(crate) struct Host<'a> {
+    storage: StorageRef<'a>,
+    layout: &'a Layout,
+}
+
+impl<'a> Host<'a> {
+    pub(crate) fn open(t: &'a Tensor) -> Self {
+        let (storage, layout) = t.storage_and_layout();
+        Self { storage, layout }
+    }
+
+    pub(crate) fn slice<T: Real>(&self) -> Result<&[T]> {
+        match &*self.storage {
+            Storage::Cpu(s) => slice(s, self.layout),
+            _ => Err(Error::Msg("a kernel for the CPU was given a tensor on another device".into())),
+        }
+    }
+}
+
+/// A matrix `[rows, columns]` from its numbers.
+pub(crate) fn matrix<T: Real>(numbers: Vec<T>, rows: usize, columns: usize) -> Result<Tensor> {
+    Tensor::from_vec(numbers, (rows, columns), &candle_core::Device::Cpu)
+}

@@ -1,0 +1,217 @@
+//! Every operation on a graph, with the shapes of its arguments, beside its reference and its plain loops.
+
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_graph::rng::Stream;
+use candle_geometric_ops::{self as ops, Dropout, Reduce, Result, reference};
+
+use super::naive::{self, Mat};
+
+type Run = fn(&[Tensor], &EdgeIndex) -> Result<Tensor>;
+
+pub struct Case {
+    pub name: &'static str,
+    pub shapes: fn(&EdgeIndex) -> Vec<Vec<usize>>,
+    pub ours: Run,
+    pub reference: Run,
+    pub naive: fn(&[Mat], &EdgeIndex) -> Vec<f64>,
+}
+
+pub const H: usize = 3;
+pub const C: usize = 5;
+const SLOPE: f64 = 0.2;
+
+pub fn dropped() -> Option<Dropout> {
+    Some(Dropout { p: 0.4, stream: Stream::new(11, 3) })
+}
+
+fn n_src(e: &EdgeIndex, f: usize) -> Vec<usize> {
+    vec![e.num_src(), f]
+}
+fn n_dst(e: &EdgeIndex, f: usize) -> Vec<usize> {
+    vec![e.num_dst(), f]
+}
+fn n_edges(e: &EdgeIndex, f: usize) -> Vec<usize> {
+    vec![e.num_edges(), f]
+}
+
+macro_rules! scatter_case {
+    ($name:expr, $reduce:expr) => {
+        Case {
+            name: $name,
+            shapes: |e| vec![n_edges(e, 4)],
+            ours: |t, e| ops::scatter(&t[0], e, $reduce),
+            reference: |t, e| reference::scatter(&t[0], e, $reduce),
+            naive: |m, e| naive::scatter(&m[0], e, $reduce),
+        }
+    };
+}
+
+pub fn all() -> Vec<Case> {
+    vec![
+        Case {
+            name: "gather_src",
+            shapes: |e| vec![n_src(e, 4)],
+            ours: |t, e| ops::gather_src(&t[0], e),
+            reference: |t, e| reference::gather_src(&t[0], e),
+            naive: |m, e| e.source().iter().flat_map(|&j| m[0].row(j).to_vec()).collect(),
+        },
+        Case {
+            name: "gather_dst",
+            shapes: |e| vec![n_dst(e, 4)],
+            ours: |t, e| ops::gather_dst(&t[0], e),
+            reference: |t, e| reference::gather_dst(&t[0], e),
+            naive: |m, e| e.destination().iter().flat_map(|&i| m[0].row(i).to_vec()).collect(),
+        },
+        scatter_case!("sum", Reduce::Sum),
+        scatter_case!("mean", Reduce::Mean),
+        scatter_case!("max", Reduce::Max),
+        scatter_case!("min", Reduce::Min),
+        scatter_case!("mul", Reduce::Mul),
+        Case {
+            name: "segment_softmax",
+            shapes: |e| vec![n_edges(e, H)],
+            ours: |t, e| ops::segment_softmax(&t[0], e),
+            reference: |t, e| reference::segment_softmax(&t[0], e),
+            naive: |m, e| naive::softmax(&m[0].data, H, e),
+        },
+        Case {
+            name: "spmm",
+            shapes: |e| vec![n_src(e, 4)],
+            ours: |t, e| ops::spmm(e, None, &t[0]),
+            reference: |t, e| reference::spmm(e, None, &t[0]),
+            naive: |m, e| naive::weighted_sum(&vec![1.0; e.num_edges()], &m[0], 1, e),
+        },
+        Case {
+            name: "weighted spmm",
+            shapes: |e| vec![vec![e.num_edges()], n_src(e, 4)],
+            ours: |t, e| ops::spmm(e, Some(&t[0]), &t[1]),
+            reference: |t, e| reference::spmm(e, Some(&t[0]), &t[1]),
+            naive: |m, e| naive::weighted_sum(&m[0].data, &m[1], 1, e),
+        },
+        Case {
+            name: "sddmm",
+            shapes: |e| vec![n_src(e, 11), n_dst(e, 11)],
+            ours: |t, e| ops::sddmm(&t[0], &t[1], e),
+            reference: |t, e| reference::sddmm(&t[0], &t[1], e),
+            naive: |m, e| {
+                e.iter().map(|(j, i)| m[0].row(j).iter().zip(m[1].row(i)).map(|(a, b)| a * b).sum()).collect()
+            },
+        },
+        Case {
+            name: "attend",
+            shapes: |e| vec![n_edges(e, H), n_src(e, H * C)],
+            ours: |t, e| ops::attend(&t[0], &t[1], e),
+            reference: |t, e| reference::attend(&t[0], &t[1], e),
+            naive: |m, e| naive::weighted_sum(&naive::softmax(&m[0].data, H, e), &m[1], H, e),
+        },
+        Case {
+            name: "additive_attention",
+            shapes: |e| vec![n_src(e, H * 8), n_src(e, H), n_dst(e, H)],
+            ours: |t, e| ops::additive_attention(&t[0], &t[1], Some(&t[2]), None, e, SLOPE, None),
+            reference: |t, e| reference::additive_attention(&t[0], &t[1], Some(&t[2]), None, e, SLOPE, None),
+            naive: |m, e| {
+                let scores = naive::additive_scores(&m[1], Some(&m[2]), None, SLOPE, e);
+                naive::weighted_sum(&naive::softmax(&scores, H, e), &m[0], H, e)
+            },
+        },
+        Case {
+            name: "additive_attention, sources only",
+            shapes: |e| vec![n_src(e, H), n_src(e, H)],
+            ours: |t, e| ops::additive_attention(&t[0], &t[1], None, None, e, SLOPE, None),
+            reference: |t, e| reference::additive_attention(&t[0], &t[1], None, None, e, SLOPE, None),
+            naive: |m, e| {
+                let scores = naive::additive_scores(&m[1], None, None, SLOPE, e);
+                naive::weighted_sum(&naive::softmax(&scores, H, e), &m[0], H, e)
+            },
+        },
+        Case {
+            name: "additive_attention, edge terms and dropout",
+            shapes: |e| vec![n_src(e, H * C), n_src(e, H), n_dst(e, H), n_edges(e, H)],
+            ours: |t, e| ops::additive_attention(&t[0], &t[1], Some(&t[2]), Some(&t[3]), e, SLOPE, dropped()),
+            reference: |t, e| {
+                reference::additive_attention(&t[0], &t[1], Some(&t[2]), Some(&t[3]), e, SLOPE, dropped())
+            },
+            naive: |m, e| {
+                let scores = naive::additive_scores(&m[1], Some(&m[2]), Some(&m[3]), SLOPE, e);
+                let alpha = naive::dropout(&naive::softmax(&scores, H, e), &dropped().unwrap());
+                naive::weighted_sum(&alpha, &m[0], H, e)
+            },
+        },
+        Case {
+            name: "additive_attention_weights",
+            shapes: |e| vec![n_src(e, H), n_dst(e, H), n_edges(e, H)],
+            ours: |t, e| ops::additive_attention_weights(&t[0], Some(&t[1]), Some(&t[2]), e, SLOPE),
+            reference: |t, e| {
+                reference::additive_attention_weights(&t[0], Some(&t[1]), Some(&t[2]), e, SLOPE)
+            },
+            naive: |m, e| {
+                let scores = naive::additive_scores(&m[0], Some(&m[1]), Some(&m[2]), SLOPE, e);
+                naive::softmax(&scores, H, e)
+            },
+        },
+        Case {
+            name: "dynamic_attention",
+            shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C), vec![H, C]],
+            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], None, &t[2], e, SLOPE, None),
+            reference: |t, e| reference::dynamic_attention(&t[0], &t[1], None, &t[2], e, SLOPE, None),
+            naive: |m, e| {
+                let scores = naive::dynamic_scores(&m[0], &m[1], None, &m[2], SLOPE, e);
+                naive::weighted_sum(&naive::softmax(&scores, H, e), &m[0], H, e)
+            },
+        },
+        Case {
+            name: "dynamic_attention, edge terms and dropout",
+            shapes: |e| vec![n_src(e, H * 16), n_dst(e, H * 16), n_edges(e, H * 16), vec![H, 16]],
+            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE, dropped()),
+            reference: |t, e| {
+                reference::dynamic_attention(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE, dropped())
+            },
+            naive: |m, e| {
+                let scores = naive::dynamic_scores(&m[0], &m[1], Some(&m[2]), &m[3], SLOPE, e);
+                let alpha = naive::dropout(&naive::softmax(&scores, H, e), &dropped().unwrap());
+                naive::weighted_sum(&alpha, &m[0], H, e)
+            },
+        },
+        Case {
+            name: "dynamic_attention_weights",
+            shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C), n_edges(e, H * C), vec![H, C]],
+            ours: |t, e| ops::dynamic_attention_weights(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE),
+            reference: |t, e| {
+                reference::dynamic_attention_weights(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE)
+            },
+            naive: |m, e| {
+                let scores = naive::dynamic_scores(&m[0], &m[1], Some(&m[2]), &m[3], SLOPE, e);
+                naive::softmax(&scores, H, e)
+            },
+        },
+        Case {
+            name: "propagate",
+            shapes: |e| vec![n_src(e, 3)],
+            ours: |t, e| {
+                if e.is_bipartite() {
+                    return ops::gather_src(&t[0], e);
+                }
+                ops::propagate(&t[0], e, Reduce::Sum, |m| Ok((m.source * m.destination)?))
+            },
+            reference: |t, e| {
+                let source = reference::gather_src(&t[0], e)?;
+                if e.is_bipartite() {
+                    return Ok(source);
+                }
+                reference::scatter(&(source * reference::gather_dst(&t[0], e)?)?, e, Reduce::Sum)
+            },
+            naive: |m, e| {
+                let ends =
+                    e.iter().map(|(j, i)| (m[0].row(j), m[0].row(if e.is_bipartite() { j } else { i })));
+                if e.is_bipartite() {
+                    return ends.flat_map(|(j, _)| j.to_vec()).collect();
+                }
+                let products =
+                    ends.flat_map(|(j, i)| j.iter().zip(i).map(|(a, b)| a * b).collect::<Vec<_>>());
+                let messages = Mat { data: products.collect(), width: 3 };
+                naive::scatter(&messages, e, Reduce::Sum)
+            },
+        },
+    ]
+}
