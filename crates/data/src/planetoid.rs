@@ -113,9 +113,10 @@ fn edges(bytes: &[u8], nodes: usize) -> Result<EdgeIndex> {
     let bad = |problem: String| Error::format("graph", problem);
     let pickle = pickled::read("graph", bytes)?;
     let root = pickle.root();
-    let entries = root
-        .entries()
-        .ok_or_else(|| bad(format!("expected a dictionary of lists, got a {}", root.kind())))?;
+    let dictionary = root.as_call().is_none_or(|call| call.global == ("collections", "defaultdict"));
+    let entries = root.entries().filter(|_| dictionary);
+    let entries =
+        entries.ok_or_else(|| bad(format!("expected a dictionary of lists, got: {}", root.kind())))?;
     let (mut source, mut destination) = (Vec::new(), Vec::new());
     for (node, neighbours) in entries {
         let from = node.as_i64().ok_or_else(|| bad(format!("expected a node, got a {}", node.kind())))?;

@@ -5,6 +5,8 @@ mod checksum;
 #[cfg(feature = "download")]
 mod download;
 mod folder;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
