@@ -64,6 +64,20 @@ pub enum Error {
         /// The last completed epoch.
         epoch: usize,
     },
+    /// One of several runs failed.
+    #[error("seed {seed}: {source}")]
+    Run {
+        /// The seed of the run.
+        seed: u64,
+        /// What went wrong.
+        source: Box<Error>,
+    },
+    /// An error of a model.
+    #[error(transparent)]
+    Model(#[from] candle_geometric_models::Error),
+    /// An error of the data.
+    #[error(transparent)]
+    Data(#[from] candle_geometric_data::Error),
     /// An error of a tensor operation.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -5,18 +5,24 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// Which schedule: the section `[schedule]` of a training configuration. Epochs count from 0.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ScheduleConfig {
     /// The learning rate of the optimiser throughout.
-    #[default]
-    Constant,
+    // Not a unit variant: serde lets those have unknown fields.
+    Constant {},
     /// `StepLR`.
     Step(StepConfig),
     /// `CosineAnnealingLR`, after a linear warm-up (`LinearLR`) if wanted.
     Cosine(CosineConfig),
     /// `ReduceLROnPlateau` on the validation loss.
     Plateau(PlateauConfig),
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self::Constant {}
+    }
 }
 
 /// `lr = base · gamma^⌊epoch / step_size⌋`.
@@ -96,7 +102,7 @@ impl ScheduleConfig {
             false => Err(Error::invalid(name, format!("{} to {}", range.start(), range.end()), x)),
         };
         match self {
-            Self::Constant => Ok(()),
+            Self::Constant {} => Ok(()),
             Self::Step(c) => {
                 at_least_one("step_size", c.step_size)?;
                 within("gamma", c.gamma, 0.0..=1.0)
@@ -147,7 +153,7 @@ impl Schedule {
     /// The learning rate of `epoch`.
     pub fn learning_rate(&self, epoch: usize) -> f64 {
         match &self.config {
-            ScheduleConfig::Constant => self.base,
+            ScheduleConfig::Constant {} => self.base,
             ScheduleConfig::Step(c) => self.base * c.gamma.powf((epoch / c.step_size) as f64),
             ScheduleConfig::Cosine(c) if epoch < c.warmup_epochs => {
                 let done = epoch as f64 / c.warmup_epochs as f64;
@@ -214,7 +220,7 @@ mod tests {
 
     #[test]
     fn constant_and_step() {
-        close(&series(ScheduleConfig::Constant, 0.3, 3), &[0.3, 0.3, 0.3]);
+        close(&series(ScheduleConfig::default(), 0.3, 3), &[0.3, 0.3, 0.3]);
         let step = ScheduleConfig::Step(StepConfig { step_size: 2, gamma: 0.5 });
         close(&series(step, 0.8, 5), &[0.8, 0.8, 0.4, 0.4, 0.2]);
     }

@@ -55,7 +55,7 @@ impl Targets {
     /// # Errors
     /// If the values do not make whole rows, or one is outside 0..=1 or not a number.
     pub fn labels(values: &[f32], num_labels: usize) -> Result<Self> {
-        if num_labels == 0 || values.len() % num_labels != 0 {
+        if num_labels == 0 || !values.len().is_multiple_of(num_labels) {
             return Err(Error::invalid(
                 "labels",
                 format!("rows of {num_labels} values, at least one"),

@@ -76,6 +76,11 @@ pub(super) fn step(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
         slot.state.inplace_op1(&Moments { step: s, var: &slot.var, grad: &grad })?;
         return Ok(());
     }
+    stock(slot, grad, s)
+}
+
+/// The same from stock operations, for any device.
+pub(super) fn stock(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
     let theta = slot.var.as_detached_tensor();
     let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
     let m = ((slot.state.get(0)? * s.beta1)? + (&grad * (1.0 - s.beta1))?)?;

@@ -251,3 +251,54 @@ fn unsupported(storage: &CpuStorage) -> candle_core::Error {
         candle_core::backend::BackendStorage::dtype(storage)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What other devices run gives the same as the one pass on the host.
+    #[test]
+    fn stock_operations_agree_with_the_pass_on_the_host() {
+        let configs = [
+            r#"{"name": "adam", "lr": 0.1, "weight_decay": 0.01}"#,
+            r#"{"name": "adamw", "lr": 0.1, "weight_decay": 0.01}"#,
+            r#"{"name": "sgd", "lr": 0.1, "weight_decay": 0.01}"#,
+            r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}"#,
+            r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": true, "weight_decay": 0.01}"#,
+        ];
+        for text in configs {
+            let config: OptimizerConfig = serde_json::from_str(text).unwrap();
+            let make = || {
+                let var = Var::new(&[[1f64, -2.0], [0.5, 3.0]], &Device::Cpu).unwrap();
+                (var.clone(), Optimizer::new(&config, &[("w".to_string(), var)]).unwrap())
+            };
+            let ((a, mut host), (b, mut other)) = (make(), make());
+            for step in 1..5u64 {
+                let grad = Tensor::new(&[[0.1f64, -0.3], [step as f64, 0.7]], &Device::Cpu).unwrap();
+                for (optimizer, stock) in [(&mut host, false), (&mut other, true)] {
+                    let slot = &mut optimizer.slots[0];
+                    let d = slot.weight_decay;
+                    match (&config, stock) {
+                        (OptimizerConfig::Adam(c), false) => {
+                            adam::step(slot, &grad, &c.at(step, 0.1, d, false))
+                        }
+                        (OptimizerConfig::Adam(c), true) => {
+                            adam::stock(slot, &grad, &c.at(step, 0.1, d, false))
+                        }
+                        (OptimizerConfig::AdamW(c), false) => {
+                            adam::step(slot, &grad, &c.at(step, 0.1, d, true))
+                        }
+                        (OptimizerConfig::AdamW(c), true) => {
+                            adam::stock(slot, &grad, &c.at(step, 0.1, d, true))
+                        }
+                        (OptimizerConfig::Sgd(c), false) => sgd::step(slot, &grad, &c.at(step, 0.1, d)),
+                        (OptimizerConfig::Sgd(c), true) => sgd::stock(slot, &grad, &c.at(step, 0.1, d)),
+                    }
+                    .unwrap();
+                }
+                let worst = (a.as_tensor() - b.as_tensor()).unwrap().abs().unwrap().max_all().unwrap();
+                assert!(worst.to_scalar::<f64>().unwrap() < 1e-14, "{text}");
+            }
+        }
+    }
+}

@@ -71,6 +71,11 @@ pub(super) fn step(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
         slot.state.inplace_op3(&grad, &slot.var, &Buffer(s))?;
         return Ok(slot.var.inplace_op3(&grad, &slot.state, &Momentum(s))?);
     }
+    stock(slot, grad, s)
+}
+
+/// The same from stock operations, for any device.
+pub(super) fn stock(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
     let theta = slot.var.as_detached_tensor();
     let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
     let direction = if s.momentum == 0.0 {

@@ -1,0 +1,240 @@
+//! The file that says how a model is trained: `train.toml`.
+
+use std::path::Path;
+
+use candle_geometric_models::ModelConfig;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Clip, Error, OptimizerConfig, Result, Rule, ScheduleConfig};
+
+/// How a model is trained: model, data, optimiser, schedule and rules, and what its card should say.
+///
+/// ```
+/// let text = r#"
+/// [model]
+/// architecture = "PaperGAT"
+/// config = { in_channels = 1433, out_channels = 7 }
+///
+/// [data]
+/// name = "cora"
+/// normalize_features = true
+///
+/// [optimizer]
+/// name = "adam"
+/// lr = 0.005
+/// weight_decay = 5e-4
+///
+/// [training]
+/// epochs = 10000
+/// early_stopping = "paper"
+/// patience = 100
+/// "#;
+/// let config = candle_geometric_train::TrainConfig::parse(text, "train.toml".as_ref())?;
+/// assert_eq!(config.optimizer.weight_decay("conv1.bias"), 5e-4);
+/// # Ok::<(), candle_geometric_train::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The architecture and its arguments.
+    pub model: ModelConfig,
+    /// What it is trained on.
+    pub data: DataConfig,
+    /// How its parameters are updated.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes. Default: not at all.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// For how long, and by which rules.
+    pub training: TrainingConfig,
+    /// What the card of a published model says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputConfig>,
+}
+
+/// The section `[data]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The name of the data set, as in `cora`.
+    pub name: String,
+    /// Whether the features of each node are divided by their sum. Default false.
+    #[serde(default)]
+    pub normalize_features: bool,
+}
+
+/// The section `[training]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// The task. Default: node classification on one graph, the only one yet.
+    #[serde(default)]
+    pub task: TaskKind,
+    /// The loss. Default: cross-entropy.
+    #[serde(default)]
+    pub loss: LossKind,
+    /// The largest number of epochs, each one step on the whole graph.
+    pub epochs: usize,
+    /// The rule by which training stops early and an epoch's weights are kept. Default: the GAT paper's.
+    #[serde(default)]
+    pub early_stopping: Rule,
+    /// How many epochs in a row without anything better are tolerated; 0 for any number. Default 100.
+    #[serde(default = "hundred")]
+    pub patience: usize,
+    /// The number of epochs before which training does not stop early. Default 0.
+    #[serde(default)]
+    pub min_epochs: usize,
+    /// The seed of the first run. Default 0.
+    #[serde(default)]
+    pub seed: u64,
+    /// The limit of the gradients. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
+    /// Every how many epochs a checkpoint is written, beside the one at the end; 0 for never. Default 100.
+    #[serde(default = "hundred")]
+    pub checkpoint_every: usize,
+}
+
+/// What is learnt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// The classes of the nodes of one graph.
+    #[default]
+    NodeClassification,
+}
+
+/// Which loss, and with it which metric.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LossKind {
+    /// Cross-entropy, where each node has one class; the metric is accuracy.
+    #[default]
+    CrossEntropy,
+    /// Binary cross-entropy, where each node has any number of labels; the metric is micro-F1.
+    BceWithLogits,
+}
+
+impl LossKind {
+    /// The name of the metric that goes with the loss.
+    pub fn metric(&self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "accuracy",
+            Self::BceWithLogits => "micro-f1",
+        }
+    }
+}
+
+/// The section `[output]`: what cannot be computed for the card of a published model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputConfig {
+    /// The name of the model, as in `gat-cora`.
+    pub name: String,
+    /// One or two sentences that say what the model is, in Markdown.
+    pub description: String,
+    /// The split of the data, as in `standard (Planetoid)`.
+    pub split: String,
+    /// The published metric on the test nodes, in 0..=1, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<f64>,
+    /// Where the published figure is from.
+    pub source: String,
+    /// How far a recomputed metric may be from the card's.
+    pub tolerance: f64,
+    /// The licence of the weights, as an SPDX expression.
+    pub licence: String,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+impl TrainConfig {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or as [`TrainConfig::parse`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&std::fs::read_to_string(path).map_err(Error::io("read", path))?, path)
+    }
+
+    /// Reads a configuration from its text. `path` names the file in messages.
+    ///
+    /// # Errors
+    /// If the text is not TOML, a setting is missing, unknown or of the wrong type (with its line), or outside its range.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        let fail = |message: String| Error::Config { path: path.to_path_buf(), message };
+        let config: Self = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end().to_string()))?;
+        config.validate().map_err(|e| fail(e.to_string()))?;
+        Ok(config)
+    }
+
+    /// Checks the ranges of all settings.
+    ///
+    /// # Errors
+    /// At the first setting outside its range.
+    pub fn validate(&self) -> Result<()> {
+        self.optimizer.validate()?;
+        self.schedule.validate()?;
+        if let Some(clip) = &self.training.clip {
+            clip.validate()?;
+        }
+        if self.training.epochs == 0 {
+            return Err(Error::invalid("epochs", "at least 1", 0));
+        }
+        if let Some(output) = &self.output {
+            if !(0.0..=1.0).contains(&output.tolerance) {
+                return Err(Error::invalid("tolerance", "a number from 0 to 1", output.tolerance));
+            }
+            if let Some(published) = output.published.filter(|p| !(0.0..=1.0).contains(p)) {
+                return Err(Error::invalid("published", "a share from 0 to 1", published));
+            }
+        }
+        Ok(())
+    }
+
+    /// The configuration with every default written out: the `train.toml` beside published weights.
+    ///
+    /// # Errors
+    /// If a setting of the model has no form in TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        let fail = |message: String| Error::Config { path: "train.toml".into(), message };
+        let mut value = serde_json::to_value(self).map_err(|e| fail(e.to_string()))?;
+        drop_nulls(&mut value);
+        toml::to_string(&value).map_err(|e| fail(e.to_string()))
+    }
+
+    /// The SHA-256 of everything that has an effect on the numbers of a run: all settings but `seed`,
+    /// `checkpoint_every` and the section `[output]`.
+    ///
+    /// # Errors
+    /// If a setting of the model has no form in JSON.
+    pub fn hash(&self) -> Result<String> {
+        let mut config = self.clone();
+        config.output = None;
+        config.training.seed = 0;
+        config.training.checkpoint_every = 0;
+        // A JSON value keeps its fields sorted: their order in the source is no part of the configuration.
+        let value = serde_json::to_value(&config)
+            .map_err(|e| Error::Config { path: "train.toml".into(), message: e.to_string() })?;
+        Ok(hex(&Sha256::digest(value.to_string())))
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// TOML has no null: what is not set is left out.
+fn drop_nulls(value: &mut serde_json::Value) {
+    if let serde_json::Value::Object(map) = value {
+        map.retain(|_, v| !v.is_null());
+        map.values_mut().for_each(drop_nulls);
+    }
+}
