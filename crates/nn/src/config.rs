@@ -1,7 +1,7 @@
 //! What the configurations of layers share.
 
-use candle_geometric_graph::transforms::FillValue;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use candle_geometric_graph::FillValue;
+use serde::{Deserialize, Serialize};
 
 /// The number of input channels: one number, or one for the sources and one for the destinations of a bipartite
 /// graph. In JSON `5` or `[5, 7]`.
@@ -58,45 +58,10 @@ pub(crate) const fn eps() -> f64 {
     1e-5
 }
 
-pub(crate) const fn momentum() -> Option<f64> {
-    Some(0.1)
+pub(crate) const fn momentum() -> f64 {
+    0.1
 }
 
 pub(crate) const fn mean() -> FillValue {
     FillValue::Mean
-}
-
-/// A [`FillValue`] in JSON: `"mean"`, `"add"`, … or a number. For `#[serde(with = …)]`.
-pub mod fill_value {
-    use super::*;
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Number(f64),
-        Name(String),
-    }
-
-    /// Writes the name or the number.
-    ///
-    /// # Errors
-    /// If the serializer fails.
-    pub fn serialize<S: Serializer>(value: &FillValue, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            FillValue::Constant(number) => Form::Number(*number),
-            name => Form::Name(name.to_string()),
-        }
-        .serialize(to)
-    }
-
-    /// Reads a name or a number.
-    ///
-    /// # Errors
-    /// If it is neither.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FillValue, D::Error> {
-        match Form::deserialize(from)? {
-            Form::Number(number) => Ok(FillValue::Constant(number)),
-            Form::Name(name) => name.parse().map_err(serde::de::Error::custom),
-        }
-    }
 }

@@ -9,13 +9,18 @@ use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
 };
+use candle_geometric_nn::norm::{
+    GraphNorm, GraphNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, PairNorm,
+    PairNormConfig,
+};
 use candle_geometric_nn::{Attention, Mode, Nodes, Result, SeededVarMap};
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
 /// The layers of this crate that there are cases of.
-const LAYERS: &[&str] = &["GATConv", "GATv2Conv", "GCNConv", "SAGEConv"];
+const LAYERS: &[&str] =
+    &["GATConv", "GATv2Conv", "GCNConv", "SAGEConv", "GraphNorm", "InstanceNorm", "LayerNorm", "PairNorm"];
 
 /// One file: the layer, its arguments as JSON text, its tensors.
 struct Case {
@@ -141,6 +146,16 @@ fn build(case: &Case, vb: VarBuilder) -> Result<Layer> {
             .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.edges())?, None)))),
         "SAGEConv" => SageConv::new(&case.config::<SageConvConfig>(), vb)
             .map(|l| boxed(move |i| Ok((l.forward(i.nodes(), i.edges())?, None)))),
+        "GraphNorm" => GraphNorm::new(&case.config::<GraphNormConfig>(), vb)
+            .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch.as_ref())?, None)))),
+        "InstanceNorm" => InstanceNorm::new(&case.config::<InstanceNormConfig>(), vb)
+            .map(|l| boxed(move |i| Ok((l.forward_t(i.x(), i.batch.as_ref(), Mode::Eval)?, None)))),
+        "LayerNorm" => LayerNorm::new(&case.config::<LayerNormConfig>(), vb)
+            .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch.as_ref())?, None)))),
+        "PairNorm" => {
+            let l = PairNorm::new(&case.config::<PairNormConfig>());
+            Ok(boxed(move |i| Ok((l.forward(i.x(), i.batch.as_ref())?, None))))
+        }
         other => panic!("{other}"),
     }
 }

@@ -37,7 +37,7 @@ pub struct Gatv2ConvConfig {
     #[serde(default)]
     pub edge_dim: Option<usize>,
     /// What the features of added self-loops are. Default the mean over the in-edges of the node.
-    #[serde(default = "config::mean", with = "config::fill_value")]
+    #[serde(default = "config::mean", with = "crate::fill_value")]
     pub fill_value: FillValue,
     /// Whether the linear maps and the result have a bias. Default true.
     #[serde(default = "config::yes")]
