@@ -41,3 +41,7 @@ pub use source::{Cache, Files, Progress, Source};
 
 /// The result of loading data.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

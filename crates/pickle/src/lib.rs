@@ -47,3 +47,7 @@ pub use value::{Call, Pickle, Value};
 
 /// The result of reading a pickle.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,6 +4,9 @@ mod cache;
 mod checksum;
 #[cfg(feature = "download")]
 mod download;
+#[cfg(feature = "download")]
+#[cfg(test)]
+mod download_tests;
 mod folder;
 #[cfg(test)]
 mod tests;
