@@ -10,6 +10,9 @@ use crate::{Error, Result, check, reference};
 
 /// The affine map `x · weightᵀ + bias`, `[…, I] → […, O]`, with PyTorch's layout of the weight, `[O, I]`.
 ///
+/// Arguments that are not tracked cost no gradient. On the CPU the zeros of an untracked `x` with at most 5 % other
+/// numbers, such as bags of words, are skipped: they give 0 even where the weight is infinite or NaN.
+///
 /// # Errors
 /// If `weight` is not a matrix, the last dimension of `x` is not its I, `bias` is not `[O]`, or they differ in type
 /// or device.

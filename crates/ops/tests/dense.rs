@@ -1,0 +1,133 @@
+//! The operations that do not look at a graph: linear maps, biases, dropout.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_geometric_graph::rng::Stream;
+use candle_geometric_ops::{Dropout, bias_add, dropout, linear, reference};
+use common::{assert_close, difference, naive, numbers, random, with_gradients};
+
+fn half() -> Dropout {
+    Dropout { p: 0.5, stream: Stream::new(3, 9) }
+}
+
+#[test]
+fn linear_agrees_with_the_reference() {
+    for (rows, inputs, outputs) in [(9, 7, 5), (1, 1, 1), (600, 70, 33), (0, 3, 4), (4, 0, 3), (5, 3, 0)] {
+        let args = [random(&[rows, inputs], 1), random(&[outputs, inputs], 2), random(&[outputs], 3)];
+        for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-6)] {
+            let args = args.each_ref().map(|t| t.to_dtype(dtype).unwrap());
+            let (y, dy) = with_gradients(&args, |t| linear(&t[0], &t[1], Some(&t[2])));
+            let (r, dr) = with_gradients(&args, |t| reference::linear(&t[0], &t[1], Some(&t[2])));
+            let what = format!("[{rows}, {inputs}] · [{outputs}, {inputs}]ᵀ in {dtype:?}");
+            assert_close(&what, &y, &r, tolerance);
+            for (a, b) in dy.iter().zip(&dr) {
+                assert_close(&what, a, b, tolerance * 600.0);
+            }
+            let (y, dy) = with_gradients(&args[..2], |t| linear(&t[0], &t[1], None));
+            let (r, dr) = with_gradients(&args[..2], |t| reference::linear(&t[0], &t[1], None));
+            assert_close(&what, &y, &r, tolerance);
+            for (a, b) in dy.iter().zip(&dr) {
+                assert_close(&what, a, b, tolerance * 600.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn linear_takes_any_number_of_leading_dimensions() {
+    let (x, w) = (random(&[2, 3, 4], 1), random(&[5, 4], 2));
+    let y = linear(&x, &w, None).unwrap();
+    assert_eq!(y.dims(), [2, 3, 5]);
+    let flat = linear(&x.reshape((6, 4)).unwrap(), &w, None).unwrap();
+    assert_eq!(numbers(&y), numbers(&flat));
+    assert_eq!(linear(&random(&[4], 1), &w, None).unwrap().dims(), [5]);
+}
+
+/// A constant of mostly zeros takes another path; its results are the same.
+#[test]
+fn linear_of_sparse_features() {
+    let (rows, inputs, outputs) = (500, 200, 16);
+    for dropped in [0.5, 0.94, 0.96, 0.999, 1.0] {
+        let thin = Dropout { p: dropped, stream: Stream::new(1, 1) };
+        let x = dropout(&random(&[rows, inputs], 1), thin).unwrap();
+        let (w, b) = (random(&[outputs, inputs], 2), random(&[outputs], 3));
+        let (y, dy) = with_gradients(&[w.clone(), b.clone()], |t| linear(&x, &t[0], Some(&t[1])));
+        let (r, dr) = with_gradients(&[w, b], |t| reference::linear(&x, &t[0], Some(&t[1])));
+        assert_close("sparse", &y, &r, 1e-13);
+        for (a, b) in dy.iter().zip(&dr) {
+            assert_close("sparse, gradient", a, b, 1e-13);
+        }
+    }
+}
+
+#[test]
+fn bias_add_agrees_with_the_reference() {
+    for shape in [&[300, 7][..], &[2, 3, 4], &[5], &[0, 3]] {
+        let args = [random(shape, 1), random(&shape[shape.len() - 1..], 2)];
+        let (y, dy) = with_gradients(&args, |t| bias_add(&t[0], &t[1]));
+        let (r, dr) = with_gradients(&args, |t| reference::bias_add(&t[0], &t[1]));
+        assert_close("bias_add", &y, &r, 0.0);
+        for (a, b) in dy.iter().zip(&dr) {
+            assert_close("bias_add, gradient", a, b, 1e-13);
+        }
+    }
+}
+
+#[test]
+fn dropout_follows_its_stream() {
+    for n in [0, 1, 3, 4, 5, 1000, 40_003] {
+        let x = random(&[n], 1);
+        let (y, dy) = with_gradients(std::slice::from_ref(&x), |t| dropout(&t[0], half()));
+        assert_eq!(difference(&numbers(&y), &naive::dropout(&numbers(&x), &half())), 0.0);
+        let (r, dr) = with_gradients(&[x], |t| reference::dropout(&t[0], half()));
+        assert_close("dropout", &y, &r, 0.0);
+        assert_close("dropout, gradient", &dy[0], &dr[0], 0.0);
+    }
+}
+
+/// Blocks of zeros are skipped; that must not shift the numbers of the others.
+#[test]
+fn dropout_of_sparse_features_is_that_of_dense_ones() {
+    let ones = Tensor::ones(4000, DType::F32, &Device::Cpu).unwrap();
+    let sparse = dropout(&ones, Dropout { p: 0.95, stream: Stream::new(8, 8) }).unwrap();
+    let expected = (&sparse * dropout(&ones, half()).unwrap()).unwrap();
+    assert_close("dropout", &dropout(&sparse, half()).unwrap(), &expected, 0.0);
+}
+
+#[test]
+fn dropout_keeps_its_share() {
+    let x = Tensor::ones(200_000, DType::F32, &Device::Cpu).unwrap();
+    for p in [0.1, 0.5, 0.9] {
+        let y = dropout(&x, Dropout { p, stream: Stream::new(5, 1) }).unwrap();
+        let kept = numbers(&y).iter().filter(|v| **v != 0.0).count() as f64 / 200_000.0;
+        assert!((kept - (1.0 - p)).abs() < 0.005, "{kept} kept with p = {p}");
+        let mean = numbers(&y).iter().sum::<f64>() / 200_000.0;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+    }
+}
+
+#[test]
+fn dropout_at_its_ends() {
+    let x = random(&[50], 1);
+    let at = |p| dropout(&x, Dropout { p, stream: Stream::new(5, 1) });
+    assert_close("p = 0", &at(0.0).unwrap(), &x, 0.0);
+    assert!(numbers(&at(1.0).unwrap()).iter().all(|&v| v == 0.0));
+    for p in [-0.1, 1.1, f64::NAN] {
+        let message = at(p).unwrap_err().to_string();
+        assert!(message.contains("dropout p") && message.contains(&p.to_string()), "{message}");
+    }
+}
+
+/// A gradient that remembers how it was computed would keep a whole step's tensors alive.
+#[test]
+fn gradients_do_not_keep_the_graph() {
+    let [x, w, b] =
+        [(&[6, 4][..], 1), (&[3, 4], 2), (&[3], 3)].map(|(s, k)| Var::from_tensor(&random(s, k)).unwrap());
+    let y = linear(&dropout(x.as_tensor(), half()).unwrap(), &w, Some(&b)).unwrap();
+    let grads = bias_add(&y, &b).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    for v in [&x, &w, &b] {
+        assert!(!grads.get(v).unwrap().track_op());
+    }
+}
