@@ -50,6 +50,10 @@ pub(crate) const fn one() -> usize {
     1
 }
 
+pub(crate) const fn unit() -> f64 {
+    1.0
+}
+
 pub(crate) const fn slope() -> f64 {
     0.2
 }

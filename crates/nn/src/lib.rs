@@ -23,6 +23,7 @@
 //! ```
 
 mod activation;
+pub mod aggr;
 mod config;
 pub mod conv;
 mod error;

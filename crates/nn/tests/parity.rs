@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::EdgeIndex;
+use candle_geometric_nn::aggr::{
+    AttentionalAggregation, AttentionalAggregationConfig, MaxAggregation, MeanAggregation, Set2Set,
+    Set2SetConfig, SetTransformerAggregation, SetTransformerAggregationConfig, SoftmaxAggregation,
+    SoftmaxAggregationConfig,
+};
 use candle_geometric_nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
 };
@@ -19,8 +24,22 @@ use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
 /// The layers of this crate that there are cases of.
-const LAYERS: &[&str] =
-    &["GATConv", "GATv2Conv", "GCNConv", "SAGEConv", "GraphNorm", "InstanceNorm", "LayerNorm", "PairNorm"];
+const LAYERS: &[&str] = &[
+    "AttentionalAggregation",
+    "GATConv",
+    "GATv2Conv",
+    "GCNConv",
+    "GraphNorm",
+    "InstanceNorm",
+    "LayerNorm",
+    "MaxAggregation",
+    "MeanAggregation",
+    "PairNorm",
+    "SAGEConv",
+    "Set2Set",
+    "SetTransformerAggregation",
+    "SoftmaxAggregation",
+];
 
 /// One file: the layer, its arguments as JSON text, its tensors.
 struct Case {
@@ -156,6 +175,26 @@ fn build(case: &Case, vb: VarBuilder) -> Result<Layer> {
             let l = PairNorm::new(&case.config::<PairNormConfig>());
             Ok(boxed(move |i| Ok((l.forward(i.x(), i.batch.as_ref())?, None))))
         }
+        "AttentionalAggregation" => {
+            AttentionalAggregation::new(&case.config::<AttentionalAggregationConfig>(), vb)
+                .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None))))
+        }
+        "MaxAggregation" => {
+            let l: MaxAggregation = case.config();
+            Ok(boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None))))
+        }
+        "MeanAggregation" => {
+            let l: MeanAggregation = case.config();
+            Ok(boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None))))
+        }
+        "Set2Set" => Set2Set::new(&case.config::<Set2SetConfig>(), vb)
+            .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None)))),
+        "SetTransformerAggregation" => {
+            SetTransformerAggregation::new(&case.config::<SetTransformerAggregationConfig>(), vb)
+                .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None))))
+        }
+        "SoftmaxAggregation" => SoftmaxAggregation::new(&case.config::<SoftmaxAggregationConfig>(), vb)
+            .map(|l| boxed(move |i| Ok((l.forward(i.x(), i.batch())?, None)))),
         other => panic!("{other}"),
     }
 }

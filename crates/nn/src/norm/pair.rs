@@ -12,7 +12,7 @@ const LAYER: &str = "PairNorm";
 #[serde(deny_unknown_fields)]
 pub struct PairNormConfig {
     /// The scale s. Default 1.
-    #[serde(default = "unit")]
+    #[serde(default = "config::unit")]
     pub scale: f64,
     /// Whether each node is scaled by its own norm. Default false.
     #[serde(default)]
@@ -22,13 +22,9 @@ pub struct PairNormConfig {
     pub eps: f64,
 }
 
-const fn unit() -> f64 {
-    1.0
-}
-
 impl Default for PairNormConfig {
     fn default() -> Self {
-        Self { scale: unit(), scale_individually: false, eps: config::eps() }
+        Self { scale: config::unit(), scale_individually: false, eps: config::eps() }
     }
 }
 

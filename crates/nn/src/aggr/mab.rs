@@ -1,0 +1,99 @@
+//! Attention between sets, as in PyTorch Geometric's `nn.aggr.utils`.
+
+use candle_core::{D, Tensor};
+use candle_geometric_ops as ops;
+use candle_nn::{VarBuilder, ops::softmax};
+
+use crate::norm::{LayerNorm, LayerNormConfig, LayerNormMode};
+use crate::{Linear, Mode, Result, dropout, init};
+
+/// Sets padded to one size: elements `[B, S, C]`, and −∞ (as a large negative number) where there is no element,
+/// `[B, 1, 1, S]`; no mask where every set is full.
+#[derive(Debug, Clone)]
+pub(super) struct Sets {
+    pub x: Tensor,
+    pub mask: Option<Tensor>,
+}
+
+/// Multi-head attention of queries to keys, then a row-wise map, both residual (Lee et al., *Set Transformer*, ICML
+/// 2019, eq. 6 and 7).
+#[derive(Debug, Clone)]
+pub(super) struct Mab {
+    heads: usize,
+    dropout: f64,
+    /// `[3C, C]`: query, key, value.
+    in_proj_weight: Tensor,
+    in_proj_bias: Tensor,
+    out_proj: Linear,
+    lin: Linear,
+    norms: Option<(LayerNorm, LayerNorm)>,
+}
+
+impl Mab {
+    pub(super) fn new(
+        channels: usize,
+        heads: usize,
+        norm: bool,
+        dropout: f64,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let attn = vb.pp("attn");
+        // One matrix for query, key and value, as in `torch.nn.MultiheadAttention`.
+        let weight = (3 * channels, channels);
+        let xavier = init::glorot_uniform(&[3 * channels, channels]);
+        let out_proj = attn.pp("out_proj");
+        let out_proj = Linear::from_tensors(
+            out_proj.get_with_hints((channels, channels), "weight", init::fan_in_uniform(channels))?,
+            Some(out_proj.get_with_hints(channels, "bias", init::ZEROS)?),
+        );
+        let by_row = LayerNormConfig { mode: LayerNormMode::Node, ..LayerNormConfig::new(channels) };
+        let layer_norm = |name| LayerNorm::new(&by_row, vb.pp(name));
+        let pair = || -> Result<_> { Ok((layer_norm("layer_norm1")?, layer_norm("layer_norm2")?)) };
+        Ok(Self {
+            heads,
+            dropout,
+            in_proj_weight: attn.get_with_hints(weight, "in_proj_weight", xavier)?,
+            in_proj_bias: attn.get_with_hints(3 * channels, "in_proj_bias", init::ZEROS)?,
+            out_proj,
+            lin: Linear::new(channels, channels, true, vb.pp("lin"))?,
+            norms: norm.then(pair).transpose()?,
+        })
+    }
+
+    /// `[B, S_x, C]`: each element of x from the elements of y.
+    pub(super) fn forward(&self, x: &Tensor, y: &Sets, mode: Mode) -> Result<Tensor> {
+        let (b, sx, c) = x.dims3()?;
+        let mut out = (self.attend(x, y, mode)? + x)?.reshape((b * sx, c))?;
+        if let Some((norm, _)) = &self.norms {
+            out = norm.forward(&out, None)?;
+        }
+        out = (&out + self.lin.forward(&out)?.relu()?)?;
+        if let Some((_, norm)) = &self.norms {
+            out = norm.forward(&out, None)?;
+        }
+        Ok(out.reshape((b, sx, c))?)
+    }
+
+    fn attend(&self, x: &Tensor, y: &Sets, mode: Mode) -> Result<Tensor> {
+        let (b, sx, c) = x.dims3()?;
+        let d = c / self.heads;
+        let query = (self.project(x, 0)? * (d as f64).sqrt().recip())?;
+        let (key, value) = (self.project(&y.x, 1)?, self.project(&y.x, 2)?);
+        let mut scores = query.matmul(&key.transpose(2, 3)?.contiguous()?)?;
+        if let Some(mask) = &y.mask {
+            scores = scores.broadcast_add(mask)?;
+        }
+        let alpha = dropout(&softmax(&scores, D::Minus1)?, self.dropout, mode)?;
+        let out = alpha.matmul(&value)?.transpose(1, 2)?.reshape((b * sx, c))?;
+        Ok(self.out_proj.forward(&out)?.reshape((b, sx, c))?)
+    }
+
+    /// Query (0), key (1) or value (2) by heads: `[B, S, C] → [B, H, S, C/H]`.
+    fn project(&self, x: &Tensor, part: usize) -> Result<Tensor> {
+        let (b, s, c) = x.dims3()?;
+        let weight = self.in_proj_weight.narrow(0, part * c, c)?;
+        let bias = self.in_proj_bias.narrow(0, part * c, c)?;
+        let out = ops::linear(&x.reshape((b * s, c))?, &weight, Some(&bias))?;
+        Ok(out.reshape((b, s, self.heads, c / self.heads))?.transpose(1, 2)?.contiguous()?)
+    }
+}
