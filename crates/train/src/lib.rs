@@ -34,6 +34,7 @@ pub mod loss;
 pub mod metrics;
 mod observer;
 pub mod optim;
+mod run;
 mod runs;
 pub mod schedule;
 mod tensorboard;
@@ -56,3 +57,7 @@ pub use trainer::{CHECKPOINT, RunOptions, RunReport, Trained, Trainer, train_onc
 
 /// The result of an operation of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -77,6 +77,9 @@ fn is_better(a: &RunReport, b: &RunReport) -> bool {
 /// Trains one model per seed. Each run gives the same bits whatever `jobs` is; every job has its share of the processor
 /// cores to itself. `observe` gives the observer of a seed.
 ///
+/// With several jobs, set `CANDLE_NUM_THREADS=1` before the process starts: Candle runs large element-wise operations
+/// on one pool of its own, for which the jobs would queue, and whose threads spin while they wait.
+///
 /// # Errors
 /// If a run fails; no further one is begun then. Of several errors, that of the lowest seed is returned.
 pub fn train_runs<O: Observer>(
