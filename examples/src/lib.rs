@@ -1,1 +1,47 @@
-//! What the examples share.
+//! What the examples share: their command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use candle_geometric::data::Source;
+
+/// The arguments of an example: `[FILE] [--data DIR] [--quick]`.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    /// A file, where the example takes one.
+    pub file: Option<PathBuf>,
+    /// The folder with the files of the data set.
+    pub data: Option<PathBuf>,
+    /// Seconds instead of minutes, and nothing that is not in the repository.
+    pub quick: bool,
+}
+
+impl Arguments {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// If an argument is unknown or lacks its value.
+    pub fn read() -> Result<Self> {
+        let mut read = Self::default();
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--quick" => read.quick = true,
+                "--data" => match arguments.next() {
+                    Some(folder) => read.data = Some(folder.into()),
+                    None => bail!("--data: expected a folder"),
+                },
+                other if other.starts_with('-') => {
+                    bail!("unknown argument {other}: expected [FILE] [--data DIR] [--quick]")
+                }
+                file => read.file = Some(file.into()),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Where data sets come from: the folder, or else the cache, which is filled over the network when it lacks one.
+    pub fn source(&self) -> Source {
+        self.data.clone().map_or(Source::Cache, Source::Folder)
+    }
+}

@@ -1,7 +1,15 @@
 //! The subcommands, one file each.
 
+mod device;
 mod error;
+mod evaluate;
+mod info;
+mod list;
+mod out;
+mod run;
 mod screen;
+mod task;
+mod train;
 mod verify;
 
 use anyhow::Result;
@@ -39,6 +47,11 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    List(list::List),
+    Info(info::Info),
+    Run(run::Run),
+    Evaluate(evaluate::Evaluate),
+    Train(train::Train),
     Verify(verify::Verify),
 }
 
@@ -47,6 +60,11 @@ impl Cli {
     pub(crate) fn run(self) -> Result<Verdict> {
         let screen = &mut Screen::new();
         match self.command {
+            Command::List(command) => command.run(screen),
+            Command::Info(command) => command.run(screen),
+            Command::Run(command) => command.run(screen),
+            Command::Evaluate(command) => command.run(screen),
+            Command::Train(command) => command.run(screen),
             Command::Verify(command) => command.run(screen),
         }
     }

@@ -51,8 +51,9 @@ impl Screen {
     pub(crate) fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> Result<()> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.iter().map(|h| h.to_string())).add_rows(rows);
-        for &column in right {
-            if let Some(column) = table.column_mut(column) {
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, 2));
+            if right.contains(&index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -67,6 +68,16 @@ impl Screen {
         let text = serde_json::to_string_pretty(value).context("cannot be written as JSON")?;
         Ok(writeln!(self, "{text}")?)
     }
+}
+
+/// Mean and standard deviation of a fraction over runs: `83.1 ± 0.5 %`.
+pub(crate) fn mean_std(mean: f64, std: f64) -> String {
+    format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * std)
+}
+
+/// A fraction as a percentage: `83.1 %`.
+pub(crate) fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
 }
 
 /// Writing goes on into nothing once the reader has gone (`… | head`), so that a long command still does its work and

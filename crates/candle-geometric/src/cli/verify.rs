@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Screen, Verdict};
+use super::Verdict;
+use super::screen::Screen;
 use crate::verify::{self, Outcome, TOLERANCE_F32, TOLERANCE_F64};
 
 /// Check every layer against what PyTorch Geometric and DGL computed: outputs and gradients, in f64 and in f32.

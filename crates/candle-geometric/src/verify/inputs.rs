@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Shape, Tensor};
+use candle_core::{DType, Tensor};
 use candle_geometric::graph::EdgeIndex;
-type Nodes<'a> = &'a Tensor;
-use candle_nn::Init;
-use candle_nn::var_builder::SimpleBackend;
+use candle_geometric::nn::Nodes;
 
 /// The inputs of a case in the precision of the run, and the shapes of the peer's outputs.
 pub(crate) struct Inputs {
     pub(crate) tensors: BTreeMap<String, Tensor>,
+    /// The parameters, for layers whose peer calls them by other names.
+    pub(crate) parameters: BTreeMap<String, Tensor>,
     pub(crate) outputs: BTreeMap<String, Vec<usize>>,
 }
 
@@ -38,10 +38,10 @@ impl Inputs {
         shape.copied().context("the output has no rows")
     }
 
-    /// Node features: `x`, or `x_src` and `x_dst` of a bipartite graph.
+    /// Node features: `x`, or `x_src` and `x_dst` of a bipartite graph, whose destinations may have none.
     pub(crate) fn nodes(&self) -> Result<Nodes<'_>> {
         match self.optional("x_src") {
-            Some(source) => Ok(source),
+            Some(source) => Ok((source, self.optional("x_dst")).into()),
             None => Ok(self.get("x")?.into()),
         }
     }
@@ -49,17 +49,14 @@ impl Inputs {
     /// `edge_index` on the nodes of `x`, or of `x_src` and `x_dst`.
     pub(crate) fn edges(&self) -> Result<EdgeIndex> {
         let [source, destination] = self.endpoints()?;
-        if let Some(x_src) = self.optional("x_src") {
-            let (num_src, num_dst) = (rows(x_src, "x_src")?, rows(self.get("x_dst")?, "x_dst")?);
-            let narrow = |ids: Vec<i64>, size| narrow(&ids, size, "edge_index");
-            return Ok(EdgeIndex::bipartite(
-                narrow(source, num_src)?,
-                narrow(destination, num_dst)?,
-                num_src,
-                num_dst,
-            )?);
-        }
-        Ok(EdgeIndex::from_i64(&source, &destination, rows(self.get("x")?, "x")?)?)
+        let Some(x_src) = self.optional("x_src") else {
+            return Ok(EdgeIndex::from_i64(&source, &destination, rows(self.get("x")?, "x")?)?);
+        };
+        let num_src = rows(x_src, "x_src")?;
+        let num_dst = self.optional("x_dst").map_or_else(|| self.output_rows(), |x| rows(x, "x_dst"))?;
+        let (source, destination) =
+            (narrow(&source, num_src, "edge_index")?, narrow(&destination, num_dst, "edge_index")?);
+        Ok(EdgeIndex::bipartite(source, destination, num_src, num_dst)?)
     }
 
     fn endpoints(&self) -> Result<[Vec<i64>; 2]> {
@@ -121,38 +118,4 @@ fn narrow(ids: &[i64], size: usize, name: &str) -> Result<Vec<u32>> {
         inside.with_context(|| format!("`in.{name}`: index {i} is not below {size}"))
     };
     ids.iter().map(id).collect()
-}
-
-/// Parameters by name, as a back-end of a `VarBuilder` that hands out the very tensors: gradients reach them.
-pub(crate) struct Parameters(pub(crate) BTreeMap<String, Tensor>);
-
-impl SimpleBackend for Parameters {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        let tensor = self.get_unchecked(name, dtype, device)?;
-        if tensor.shape() != &shape {
-            candle_core::bail!(
-                "`param.{name}`: expected shape {shape:?}, the file holds {:?}",
-                tensor.shape()
-            );
-        }
-        Ok(tensor)
-    }
-
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
-        match self.0.get(name) {
-            Some(tensor) => Ok(tensor.clone()),
-            None => candle_core::bail!("the file lacks the tensor `param.{name}`"),
-        }
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
 }

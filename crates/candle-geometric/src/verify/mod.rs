@@ -2,12 +2,13 @@
 //!
 //! A case file holds a layer of PyTorch Geometric or DGL, its parameters, inputs, outputs and gradients, all computed
 //! in float64. Each case runs here in f64 and in f32, forward and backward (of Σ out ⊙ cotangent), and the largest
-//! relative error of any output or gradient is what counts. Which layers there are is a table in `registry.rs`.
+//! relative error of any output or gradient is what counts. Which layers there are is a table in `layers/mod.rs`.
 
 mod case;
 mod compare;
 mod inputs;
-mod registry;
+mod layers;
+mod parameters;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ use serde_json::Value;
 
 use case::Case;
 use compare::relative_error;
-use inputs::{Inputs, Parameters};
+use inputs::Inputs;
+use parameters::Parameters;
 
 /// The largest relative error allowed in f64.
 pub(crate) const TOLERANCE_F64: f64 = 1e-10;
@@ -87,7 +89,7 @@ pub(crate) fn check(path: &Path) -> (String, Outcome) {
     match named {
         Err(error) => ("?".to_string(), Outcome::Broken(error)),
         Ok((name, bytes)) => {
-            let outcome = match registry::find(&name) {
+            let outcome = match layers::find(&name) {
                 None => Outcome::Skipped,
                 Some(layer) => compare_case(layer, &bytes).unwrap_or_else(Outcome::Broken),
             };
@@ -119,8 +121,9 @@ fn worst(layer: Layer, case: &Case, dtype: DType) -> Result<Worst> {
     };
     let expected = case.outputs();
     let shapes = expected.iter().map(|(name, t)| (name.clone(), t.dims().to_vec())).collect();
-    let inputs = Inputs { tensors: named("in."), outputs: shapes };
-    let vb = VarBuilder::from_backend(Box::new(Parameters(named("param."))), dtype, Device::Cpu);
+    let parameters = named("param.");
+    let inputs = Inputs { tensors: named("in."), parameters: parameters.clone(), outputs: shapes };
+    let vb = VarBuilder::from_backend(Box::new(Parameters(parameters)), dtype, Device::Cpu);
     let outputs = layer(&case.kwargs, vb, &inputs)?;
 
     let mut worst = Worst { error: 0.0, tensor: String::new() };

@@ -1,0 +1,74 @@
+//! `candle-geometric info`.
+
+use std::io::Write;
+
+use anyhow::Result;
+use candle_geometric::Device;
+use clap::Args;
+use serde_json::json;
+
+use super::Verdict;
+use super::screen::{Screen, mean_std, percent};
+use super::task::load_model;
+
+/// What a pretrained model is: its card, its configuration, its tensors.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  candle-geometric info gat-cora
+  candle-geometric info models/gat-cora
+  candle-geometric info owner/repo --json")]
+pub(crate) struct Info {
+    /// A model of the zoo (see `list`), a folder with a config.json, or owner/repo on the Hub
+    model: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Info {
+    pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
+        let model = load_model(&self.model, &Device::Cpu)?;
+        let tensors = model.tensors.iter();
+        if self.json {
+            let tensors =
+                tensors.map(|t| json!({ "name": t.name, "shape": t.shape, "dtype": t.dtype.as_str() }));
+            screen.json(&json!({
+                "name": model.name,
+                "folder": model.folder,
+                "config": model.entry,
+                "parameters": model.num_parameters(),
+                "tensors": tensors.collect::<Vec<_>>(),
+                "card": model.card,
+            }))?;
+            return Ok(Verdict::Good);
+        }
+        if let Some(card) = &model.card {
+            writeln!(screen, "{}\n", card.trim_end())?;
+        }
+        let (entry, metric) = (&model.entry, &model.entry.metric);
+        let facts = [
+            ("model", model.name.clone()),
+            ("files", model.folder.display().to_string()),
+            ("architecture", entry.model.architecture().to_string()),
+            ("data", format!("{}, {} split", entry.data.name, entry.data.split)),
+            ("classes", entry.task.labels.join(", ")),
+            ("metric", format!("{} {}", metric.split, metric.name)),
+            ("recipe", format!("{} over {} seeds", mean_std(metric.mean, metric.std), metric.runs)),
+            ("these weights", percent(metric.this)),
+            ("licence", entry.licence.clone()),
+            ("parameters", model.num_parameters().to_string()),
+        ];
+        for (name, fact) in facts {
+            writeln!(screen, "{} {fact}", screen.title(&format!("{name:<14}")))?;
+        }
+        writeln!(screen, "\n{}", screen.title("config"))?;
+        screen.json(&entry.model)?;
+        writeln!(screen)?;
+        let rows = tensors.map(|t| {
+            let shape: Vec<String> = t.shape.iter().map(usize::to_string).collect();
+            vec![t.name.clone(), format!("[{}]", shape.join(", ")), t.dtype.as_str().to_string()]
+        });
+        screen.table(&["tensor", "shape", "type"], rows.collect(), &[])?;
+        Ok(Verdict::Good)
+    }
+}

@@ -1,0 +1,39 @@
+//! `candle-geometric list`.
+
+use anyhow::Result;
+use candle_geometric::models;
+use clap::Args;
+
+use super::Verdict;
+use super::screen::{Screen, mean_std, percent};
+
+/// The pretrained models, and how well each does.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  candle-geometric list
+  candle-geometric list --json")]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
+        let zoo = models::zoo::list()?;
+        if self.json {
+            screen.json(&zoo)?;
+            return Ok(Verdict::Good);
+        }
+        let rows = zoo.into_iter().map(|entry| {
+            let m = entry.metric;
+            let what = format!("{} {}", m.split, m.name);
+            let mean = format!("{} over {} seeds", mean_std(m.mean, m.std), m.runs);
+            let published = m.published.map_or_else(|| "-".into(), percent);
+            vec![entry.name, what, mean, percent(m.this), published, entry.summary]
+        });
+        let header = ["model", "metric", "mean ± std", "these weights", "published", "about"];
+        screen.table(&header, rows.collect(), &[3, 4])?;
+        Ok(Verdict::Good)
+    }
+}

@@ -1,0 +1,193 @@
+//! DGL's layers: its names and shapes are mapped to ours by the importer that loads its checkpoints, tensor by tensor
+//! and linearly, so the gradients arrive under DGL's names.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use candle_core::{DType, Device, Tensor};
+use candle_geometric::graph::EdgeIndex;
+use candle_geometric::models::import;
+use candle_geometric::nn::conv::{
+    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageAggr, SageConv,
+    SageConvConfig,
+};
+use candle_geometric::nn::{Channels, Mode};
+use candle_nn::VarBuilder;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::verify::Outputs;
+use crate::verify::inputs::Inputs;
+use crate::verify::parameters::{Parameters, asked_for};
+
+/// What DGL's layers take. What has no effect in evaluation mode (dropout, whether isolated nodes are allowed) is
+/// read and left.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kwargs {
+    in_feats: Channels,
+    out_feats: usize,
+    #[serde(default = "one")]
+    num_heads: usize,
+    #[serde(default = "slope")]
+    negative_slope: f64,
+    #[serde(default)]
+    residual: bool,
+    #[serde(default = "yes")]
+    bias: bool,
+    #[serde(default)]
+    share_weights: bool,
+    #[serde(default = "both")]
+    norm: Option<String>,
+    #[serde(default = "yes")]
+    weight: bool,
+    #[serde(default = "mean")]
+    aggregator_type: String,
+    #[serde(default, rename = "feat_drop")]
+    _feat_drop: f64,
+    #[serde(default, rename = "attn_drop")]
+    _attn_drop: f64,
+    #[serde(default, rename = "allow_zero_in_degree")]
+    _allow_zero_in_degree: bool,
+    #[serde(default)]
+    activation: Option<String>,
+}
+
+fn one() -> usize {
+    1
+}
+fn slope() -> f64 {
+    0.2
+}
+fn yes() -> bool {
+    true
+}
+fn both() -> Option<String> {
+    Some("both".into())
+}
+fn mean() -> String {
+    "mean".into()
+}
+
+impl Kwargs {
+    fn read(kwargs: &Value, inputs: &Inputs) -> Result<Self> {
+        let read: Self = serde_json::from_value(kwargs.clone()).context("kwargs")?;
+        ensure!(read.activation.is_none(), "kwargs: an activation inside of the layer is not supported");
+        ensure!(inputs.optional("edge_weight").is_none(), "`in.edge_weight` is not supported for this layer");
+        Ok(read)
+    }
+}
+
+pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let k = Kwargs::read(kwargs, inputs)?;
+    let config = GatConvConfig {
+        heads: k.num_heads,
+        negative_slope: k.negative_slope,
+        add_self_loops: false,
+        residual: k.residual,
+        bias: k.bias,
+        ..GatConvConfig::new(k.in_feats, k.out_feats)
+    };
+    let vb = converted(&vb, inputs, |vb| Ok(drop(GatConv::new(&config, vb)?)))?;
+    let out = GatConv::new(&config, vb)?.forward(inputs.nodes()?, &inputs.edges()?)?;
+    by_head(&out, &k)
+}
+
+pub(super) fn gatv2(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let k = Kwargs::read(kwargs, inputs)?;
+    let config = Gatv2ConvConfig {
+        heads: k.num_heads,
+        negative_slope: k.negative_slope,
+        add_self_loops: false,
+        residual: k.residual,
+        share_weights: k.share_weights,
+        bias: k.bias,
+        ..Gatv2ConvConfig::new(k.in_feats, k.out_feats)
+    };
+    let vb = converted(&vb, inputs, |vb| Ok(drop(Gatv2Conv::new(&config, vb)?)))?;
+    let out = Gatv2Conv::new(&config, vb)?.forward(inputs.nodes()?, &inputs.edges()?)?;
+    by_head(&out, &k)
+}
+
+/// DGL weighs an edge by the degrees of its own two ends (out-degree of the source, in-degree of the destination), and
+/// adds no self-loops.
+pub(super) fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let k: Kwargs = serde_json::from_value(kwargs.clone()).context("kwargs")?;
+    ensure!(k.activation.is_none(), "kwargs: an activation inside of the layer is not supported");
+    ensure!(k.weight, "kwargs: a GraphConv without weight is not supported");
+    let Channels::One(in_channels) = k.in_feats else { bail!("a bipartite GraphConv is not supported") };
+    let config =
+        GcnConvConfig { normalize: false, bias: k.bias, ..GcnConvConfig::new(in_channels, k.out_feats) };
+    let edges = inputs.edges()?;
+    let mut weight = degree_weights(&edges, k.norm.as_deref().unwrap_or("none"), vb.dtype())?;
+    if let Some(given) = inputs.optional("edge_weight") {
+        weight = (weight * given)?;
+    }
+    let vb = converted(&vb, inputs, |vb| Ok(drop(GcnConv::new(&config, vb)?)))?;
+    let out =
+        GcnConv::new(&config, vb)?.forward_edges(inputs.get("x")?, &edges, Some(&weight), Mode::Eval)?;
+    Ok(vec![("", out)])
+}
+
+pub(super) fn sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let mut k = Kwargs::read(kwargs, inputs)?;
+    let mut edges = inputs.edges()?;
+    let mut config = SageConvConfig { bias: k.bias, ..SageConvConfig::new(k.in_feats, k.out_feats) };
+    match std::mem::take(&mut k.aggregator_type).as_str() {
+        "mean" => {}
+        // The mean over the neighbours and the node itself.
+        "gcn" => {
+            config.root_weight = false;
+            let nodes = 0..edges.num_nodes()? as u32;
+            edges = EdgeIndex::from_pairs(edges.iter().chain(nodes.map(|i| (i, i))), edges.num_dst())?;
+        }
+        "pool" => (config.aggr, config.project) = (SageAggr::Max, true),
+        other => bail!("kwargs: aggregator_type `{other}` is not supported"),
+    }
+    let vb = converted(&vb, inputs, |vb| Ok(drop(SageConv::new(&config, vb)?)))?;
+    Ok(vec![("", SageConv::new(&config, vb)?.forward(inputs.nodes()?, &edges)?)])
+}
+
+/// The parameters of the case under our names, as tensors that gradients flow through to those of the case. `build`
+/// asks for them all.
+fn converted(
+    vb: &VarBuilder<'_>,
+    inputs: &Inputs,
+    build: impl FnOnce(VarBuilder<'_>) -> Result<()>,
+) -> Result<VarBuilder<'static>> {
+    let mut expected = asked_for(build)?;
+    let mut tensors = inputs.parameters.clone();
+    // The importer takes a layer to have one map of its neighbours; the one before the pooling is a second.
+    let mut converted = BTreeMap::new();
+    for (theirs, ours) in [("fc_pool.weight", "lin.weight"), ("fc_pool.bias", "lin.bias")] {
+        if let Some(tensor) = tensors.remove(theirs) {
+            expected.retain(|p| p.name != ours);
+            converted.insert(ours.to_string(), tensor);
+        }
+    }
+    converted.extend(import::convert(tensors, &expected, "the file")?);
+    Ok(VarBuilder::from_backend(Box::new(Parameters(converted)), vb.dtype(), Device::Cpu))
+}
+
+/// `[N, H·C]` as DGL gives it: `[N, H, C]`.
+fn by_head(out: &Tensor, k: &Kwargs) -> Result<Outputs> {
+    let nodes = out.dims2()?.0;
+    Ok(vec![("", out.reshape((nodes, k.num_heads, k.out_feats))?)])
+}
+
+fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Result<Tensor> {
+    let (of_source, of_destination) = match norm {
+        "both" => (-0.5, -0.5),
+        "left" => (-1.0, 0.0),
+        "right" => (0.0, -1.0),
+        "none" => (0.0, 0.0),
+        other => bail!("kwargs: norm `{other}` is none of both, left, right, none"),
+    };
+    let factor = |degree: u32, power: f64| f64::from(degree.max(1)).powf(power);
+    let (outward, inward) = (edges.out_degrees(), edges.in_degrees());
+    let weights: Vec<f64> = edges
+        .iter()
+        .map(|(j, i)| factor(outward[j as usize], of_source) * factor(inward[i as usize], of_destination))
+        .collect();
+    Ok(Tensor::from_vec(weights, edges.num_edges(), &Device::Cpu)?.to_dtype(dtype)?)
+}

@@ -1,0 +1,29 @@
+//! Whole models.
+
+use anyhow::Result;
+use candle_geometric::models::ModelConfig;
+use candle_geometric::nn::Mode;
+use candle_nn::VarBuilder;
+use serde_json::Value;
+
+use super::config;
+use crate::verify::Outputs;
+use crate::verify::inputs::Inputs;
+
+pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    model("GAT", kwargs, vb, inputs)
+}
+
+pub(super) fn gcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    model("GCN", kwargs, vb, inputs)
+}
+
+pub(super) fn graph_sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    model("GraphSAGE", kwargs, vb, inputs)
+}
+
+fn model(architecture: &str, kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let model = ModelConfig::new(architecture, config(kwargs, inputs)?)?.build(vb)?;
+    let edge_attr = inputs.optional("edge_attr").or(inputs.optional("edge_weight"));
+    Ok(vec![("", model.forward_t(inputs.get("x")?, &inputs.edges()?, edge_attr, Mode::Eval)?)])
+}

@@ -1,0 +1,44 @@
+//! Norms.
+
+use anyhow::Result;
+use candle_geometric::graph::EdgeIndex;
+use candle_geometric::nn::norm::{BatchNorm, GraphNorm, InstanceNorm, LayerNorm, PairNorm};
+use candle_nn::VarBuilder;
+use serde_json::Value;
+
+use super::config;
+use crate::verify::Outputs;
+use crate::verify::inputs::{Inputs, rows};
+
+pub(super) fn batch(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let norm = BatchNorm::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", norm.forward(inputs.get("x")?)?)])
+}
+
+pub(super) fn layer(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let norm = LayerNorm::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", norm.forward(inputs.get("x")?, graphs(inputs)?.as_ref())?)])
+}
+
+pub(super) fn instance(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let norm = InstanceNorm::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", norm.forward(inputs.get("x")?, graphs(inputs)?.as_ref())?)])
+}
+
+pub(super) fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let norm = GraphNorm::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", norm.forward(inputs.get("x")?, graphs(inputs)?.as_ref())?)])
+}
+
+pub(super) fn pair(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let norm = PairNorm::new(&config(kwargs, inputs)?);
+    Ok(vec![("", norm.forward(inputs.get("x")?, graphs(inputs)?.as_ref())?)])
+}
+
+/// Which rows belong to which graph, where the case says so.
+fn graphs(inputs: &Inputs) -> Result<Option<EdgeIndex>> {
+    match inputs.optional("batch") {
+        Some(_) => inputs.graphs(rows(inputs.get("x")?, "x")?, None).map(Some),
+        None => Ok(None),
+    }
+}

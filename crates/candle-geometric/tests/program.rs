@@ -1,0 +1,131 @@
+//! The program as its users meet it: what it prints, what it writes, how it ends.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::Read;
+use std::process::Stdio;
+
+use common::{assert_error, karate, program, run, stderr, stdout};
+use serde_json::Value;
+
+const COMMANDS: [&str; 6] = ["list", "info", "run", "evaluate", "train", "verify"];
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in COMMANDS {
+        let output = run(&[command, "--help"]);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            text.contains("Examples:") && text.contains(&format!("candle-geometric {command}")),
+            "{text}"
+        );
+    }
+    assert!(stdout(&run(&["--help"])).contains("Examples:"));
+    assert_error(&run(&["evaluat"]), &["evaluate"]);
+    assert_error(&run(&["run"]), &["MODEL"]);
+    assert_error(&run(&["run", "gat-karate", "--device", "gpu"]), &["`cpu`", "`metal`"]);
+}
+
+#[test]
+fn list_names_the_models() {
+    let models = json(&stdout(&run(&["list", "--json"])));
+    let table = stdout(&run(&["list"]));
+    for model in models.as_array().unwrap() {
+        let name = model["name"].as_str().unwrap();
+        assert!(table.lines().any(|line| line.trim_start().starts_with(name)), "{table}");
+    }
+}
+
+#[test]
+fn info_shows_card_configuration_and_tensors() {
+    let model = karate::model().to_str().unwrap();
+    let text = stdout(&run(&["info", model]));
+    for part in ["# gat-karate", "PaperGAT", "parameters", "conv1.lin.weight", "[8, 34]", "Mr. Hi"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    let about = json(&stdout(&run(&["info", model, "--json"])));
+    let sizes = about["tensors"].as_array().unwrap().iter().map(|tensor| {
+        tensor["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product::<u64>()
+    });
+    assert_eq!(about["parameters"], sizes.sum::<u64>());
+    assert_eq!(about["config"]["architecture"], "PaperGAT");
+}
+
+#[test]
+fn run_shows_every_node_and_the_entropy_of_every_head() {
+    let model = karate::model().to_str().unwrap();
+    let output = run(&["run", model]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let nodes = text.lines().filter(|line| line.contains("Mr. Hi") || line.contains("Officer"));
+    assert_eq!(nodes.count(), 34, "{text}");
+    for part in ["accuracy: test", "uniform", "most attended"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    assert!(!text.contains('\x1b'), "no colours where no terminal is: {text}");
+
+    let value = json(&stdout(&run(&["run", model, "--json", "--limit", "5"])));
+    assert_eq!(value["nodes"], 34);
+    let shown = value["predictions"].as_array().unwrap();
+    assert_eq!(shown.len(), 5);
+    assert!(shown.iter().all(|node| node["part"] == "test"));
+    // Two heads in the first layer, one in the second. The mean of ln(degree + 1) bounds the entropy.
+    let layers = value["attention"].as_array().unwrap();
+    assert_eq!(layers.iter().map(|l| l["heads"].as_array().unwrap().len()).collect::<Vec<_>>(), [2, 1]);
+    for head in layers.iter().flat_map(|l| l["heads"].as_array().unwrap()) {
+        let (entropy, uniform) = (head["entropy"].as_f64().unwrap(), head["uniform"].as_f64().unwrap());
+        assert!(0.0 < entropy && entropy <= uniform + 1e-6, "{head}");
+    }
+}
+
+#[test]
+fn run_writes_picture_predictions_and_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new/deeper");
+    let output = run(&["run", karate::model().to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    assert!(read("attention.svg").starts_with("<svg"));
+    let predictions = read("predictions.csv");
+    assert_eq!(predictions.lines().count(), 35);
+    assert!(predictions.starts_with("node,part,predicted,truth,most_attended\n0,train,"), "{predictions}");
+    assert_eq!(json(&read("summary.json"))["model"], "gat-karate");
+    let files = std::fs::read_dir(&out).unwrap().count();
+    assert_eq!(files, 3, "no temporary files are left");
+}
+
+#[test]
+fn evaluate_holds_the_weights_to_their_card() {
+    let good = run(&["evaluate", karate::model().to_str().unwrap()]);
+    assert_eq!(good.status.code(), Some(0), "{}{}", stdout(&good), stderr(&good));
+
+    let spoilt = karate::copy();
+    let path = spoilt.path().join("config.json");
+    let mut config = json(&std::fs::read_to_string(&path).unwrap());
+    let this = config["metric"]["this"].as_f64().unwrap();
+    config["metric"]["this"] = (if this > 0.5 { this - 0.01 } else { this + 0.01 }).into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let off = run(&["evaluate", spoilt.path().to_str().unwrap()]);
+    assert_eq!(off.status.code(), Some(1), "{}{}", stdout(&off), stderr(&off));
+    assert!(stdout(&off).contains("FAIL"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    for arguments in [vec!["run", karate::model().to_str().unwrap()], vec!["list"], vec!["--help"]] {
+        let mut child =
+            program().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut errors = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}: {errors}");
+        assert_eq!(errors, "");
+    }
+}
