@@ -144,3 +144,45 @@ pub fn numbers(shape: &[usize], seed: u64) -> Tensor {
         (0..shape.iter().product::<usize>() as u64).map(|i| stream.uniform(i) - 0.5).collect();
     Tensor::from_vec(values, shape, &candle_core::Device::Cpu).unwrap()
 }
+
+/// A `config.json` for a model of 5 features, 3 classes and these weights.
+pub fn config_json(weights: &[u8]) -> serde_json::Value {
+    use sha2::Digest;
+    let sum: String = sha2::Sha256::digest(weights).iter().map(|b| format!("{b:02x}")).collect();
+    serde_json::json!({
+        "architecture": "GAT",
+        "config": {"in_channels": 5, "hidden_channels": 4, "num_layers": 2, "out_channels": 3, "heads": 2},
+        "task": {"kind": "node-classification", "num_classes": 3, "labels": ["a", "b", "c"]},
+        "data": {"name": "cora", "split": "standard"},
+        "preprocessing": {"normalize_features": true},
+        "metric": {
+            "name": "accuracy", "split": "test", "mean": 0.83, "std": 0.007, "runs": 100, "published": 0.83,
+            "source": "Veličković et al. 2018", "this": 0.831, "tolerance": 0.001
+        },
+        "weights": {"file": "model.safetensors", "sha256": sum},
+        "licence": "MIT OR Apache-2.0"
+    })
+}
+
+/// The weights that [`config_json`] asks for, changed by `change`, as a safetensors file.
+pub fn weights(change: impl FnOnce(&mut std::collections::HashMap<String, Tensor>)) -> Vec<u8> {
+    let json = config_json(b"");
+    let config = candle_geometric_models::ModelConfig::new("GAT", json["config"].clone()).unwrap();
+    let parameters = config.parameters().unwrap();
+    let mut tensors =
+        parameters.iter().zip(1..).map(|(p, i)| (p.name.clone(), numbers(&p.shape, i))).collect();
+    change(&mut tensors);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// A folder with a model in it.
+pub fn model_folder(config: &serde_json::Value, weights: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    std::fs::write(folder.path().join("model.safetensors"), weights).unwrap();
+    std::fs::write(folder.path().join("README.md"), "# A model\n\nFor a test.\n").unwrap();
+    folder
+}
