@@ -4,6 +4,7 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::conv::Attention;
+use candle_geometric_nn::norm::{Norm, NormKwargs};
 use candle_geometric_nn::{
     Activation, ActivationKwargs, JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode, Linear,
     Mode, dropout,
@@ -23,18 +24,6 @@ pub(crate) const fn one() -> usize {
 
 pub(crate) fn relu() -> Option<String> {
     Some("relu".into())
-}
-
-/// Interim.
-pub(crate) type NormKwargs = serde_json::Map<String, serde_json::Value>;
-struct Norm;
-impl Norm {
-    fn resolve(name: &str, _: usize, _: &NormKwargs, _: VarBuilder<'_>) -> Result<Self> {
-        Err(Error::config("norm", format!("`{name}` is not supported")))
-    }
-    fn forward_t(&self, x: &Tensor, _: Mode<'_>) -> Result<Tensor> {
-        Ok(x.clone())
-    }
 }
 
 /// What a basic model makes of the results of its layers.
@@ -80,12 +69,12 @@ macro_rules! basic_gnn_config {
             /// Arguments of the activation. Default none.
             #[serde(default)]
             pub act_kwargs: Option<candle_geometric_nn::ActivationKwargs>,
-            /// The normalisation of hidden layers, see [`Norm`](candle_geometric_nn). Default none.
+            /// The normalisation of hidden layers, see [`Norm`](candle_geometric_nn::norm::Norm). Default none.
             #[serde(default)]
             pub norm: Option<String>,
             /// Arguments of the normalisation. Default none.
             #[serde(default)]
-            pub norm_kwargs: Option<serde_json::Map<String, serde_json::Value>>,
+            pub norm_kwargs: Option<candle_geometric_nn::norm::NormKwargs>,
             /// Jumping knowledge: what is made of the results of all layers; then every convolution is a hidden layer,
             /// and a linear map gives the output. Default none.
             #[serde(default)]
@@ -300,7 +289,8 @@ impl Hidden {
 
     fn forward(&self, x: &Tensor, mode: Mode<'_>) -> Result<Tensor> {
         let act = |x: Tensor| self.act.map_or(Ok(x.clone()), |act| act.forward(&x));
-        let norm = |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, mode));
+        let norm =
+            |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, None, mode));
         let x = if self.act_first { norm(act(x.clone())?)? } else { act(norm(x.clone())?)? };
         Ok(dropout(&x, self.dropout, mode)?)
     }

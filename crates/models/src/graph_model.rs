@@ -10,7 +10,8 @@ pub trait GraphModel: Send + Sync {
     /// The output for each node: `[N, out_channels]` (logits, where the task is classification) of `x`, `[N, in_channels]`.
     ///
     /// `edge_attr` is what the architecture takes with an edge: features `[E, edge_dim]` for a `Gat` that was made
-    /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`.
+    /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`. Norms that look at graphs take all nodes for
+    /// one graph.
     ///
     /// # Errors
     /// If shapes, types or devices do not fit, or `edge_attr` is given to a model that takes none or lacking where one is
