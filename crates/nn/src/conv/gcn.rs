@@ -183,22 +183,24 @@ impl GcnConv {
 
     /// Edges and weights where every node has one self-loop: its own last one, or a new one.
     fn remaining_self_loops(&self, edges: &EdgeIndex, weight: &Tensor) -> Result<(EdgeIndex, Tensor)> {
-        struct Kept(Transformed);
-        let kept = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
-            transforms::add_remaining_self_loops(edges).map(Kept)
-        })?;
-        let Transformed { edges: looped, origin, .. } = &kept.0;
-        // The weight of new loops stands behind those of the edges.
-        let fill = if self.config.improved { 2f64 } else { 1f64 };
-        let fill = Tensor::full(fill, 1, weight.device())?.to_dtype(weight.dtype())?;
-        let ids: Vec<u32> = origin
-            .iter()
-            .map(|from| match from {
+        struct Looped {
+            edges: EdgeIndex,
+            /// From the weights of the caller's edges, followed by that of a new loop, to those of `edges`.
+            selection: EdgeIndex,
+        }
+        let looped = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
+            let Transformed { edges: looped, origin, .. } = transforms::add_remaining_self_loops(edges)?;
+            let from = |origin: &Origin| match origin {
                 Origin::Edge(e) | Origin::Reversed(e) => *e,
                 Origin::SelfLoop(_) => edges.num_edges() as u32,
-            })
-            .collect();
+            };
+            let (ids, n) = (origin.iter().map(from).collect(), origin.len());
+            let selection = EdgeIndex::bipartite(ids, (0..n as u32).collect(), edges.num_edges() + 1, n)?;
+            Ok(Looped { edges: looped, selection })
+        })?;
+        let fill = if self.config.improved { 2f64 } else { 1f64 };
+        let fill = Tensor::full(fill, 1, weight.device())?.to_dtype(weight.dtype())?;
         let all = if edges.num_edges() == 0 { fill } else { Tensor::cat(&[weight, &fill], 0)? };
-        Ok((looped.clone(), ops::edge_select(&all, &ids)?))
+        Ok((looped.edges.clone(), ops::gather_src(&all, &looped.selection)?))
     }
 }

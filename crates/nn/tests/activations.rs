@@ -1,0 +1,65 @@
+//! Activations: their values and their gradients.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use candle_core::{D, Device, Tensor, Var};
+use candle_geometric_nn::{Activation, SeededVarMap};
+use common::{check_gradients, distance, normal, values, var};
+
+type Function = Box<dyn Fn(f64) -> f64>;
+
+#[test]
+fn activations_are_their_functions() {
+    let x = normal(&[40], 3);
+    let x = (x * 3.0).unwrap();
+    let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
+    let softplus = |v: f64| v.exp().ln_1p();
+    let elu = |a: f64| move |v: f64| if v > 0.0 { v } else { a * v.exp_m1() };
+    let functions: Vec<(&str, Function)> = vec![
+        ("Identity", Box::new(|v| v)),
+        ("relu", Box::new(|v| v.max(0.0))),
+        ("relu6", Box::new(|v| v.clamp(0.0, 6.0))),
+        ("elu", Box::new(elu(1.0))),
+        ("celu", Box::new(elu(1.0))),
+        ("selu", Box::new(move |v| 1.050_700_987_355_480_5 * elu(1.673_263_242_354_377_2)(v))),
+        ("leaky_relu", Box::new(|v| if v > 0.0 { v } else { 0.01 * v })),
+        ("SiLU", Box::new(move |v| v * sigmoid(v))),
+        ("swish", Box::new(move |v| v * sigmoid(v))),
+        ("mish", Box::new(move |v| v * softplus(v).tanh())),
+        ("softplus", Box::new(softplus)),
+        ("softsign", Box::new(|v| v / (1.0 + v.abs()))),
+        ("sigmoid", Box::new(sigmoid)),
+        ("LogSigmoid", Box::new(move |v| sigmoid(v).ln())),
+        ("tanh", Box::new(f64::tanh)),
+    ];
+    for (name, f) in functions {
+        let activation: Activation = name.parse().unwrap();
+        let expected: Vec<f64> = values(&x).into_iter().map(f).collect();
+        let expected = Tensor::from_vec(expected, 40, &Device::Cpu).unwrap();
+        assert!(distance(&activation.forward(&x).unwrap(), &expected) < 1e-12, "{name}");
+    }
+    // Known values of Φ: Φ(1) = 0.841344746…
+    let one = Tensor::new(&[1f64], &Device::Cpu).unwrap();
+    let gelu = values(&Activation::Gelu.forward(&one).unwrap())[0];
+    assert!((gelu - 0.841_344_746_068_543).abs() < 1e-6, "{gelu}");
+    let tanh = values(&Activation::GeluTanh.forward(&one).unwrap())[0];
+    assert!((tanh - gelu).abs() < 1e-3 && tanh != gelu);
+}
+
+#[test]
+fn gradients_of_activations_are_those_of_finite_differences() {
+    let x = var(&[20], 4);
+    for name in "elu celu selu leaky_relu gelu silu mish softplus softsign sigmoid logsigmoid tanh".split(' ')
+    {
+        let activation: Activation = name.parse().unwrap();
+        check_gradients(&SeededVarMap::new(0), &[&x], || activation.forward(&x));
+    }
+    // Far out, where the simple forms overflow.
+    let far = Var::new(&[-900f64, 900.], &Device::Cpu).unwrap();
+    for name in ["softplus", "logsigmoid", "mish", "silu"] {
+        let y = name.parse::<Activation>().unwrap().forward(&far).unwrap();
+        let grads = y.sum(D::Minus1).unwrap().backward().unwrap();
+        assert!(values(&y).iter().chain(&values(grads.get(&far).unwrap())).all(|v| v.is_finite()), "{name}");
+    }
+}
