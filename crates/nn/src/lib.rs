@@ -50,3 +50,8 @@ pub use var_map::SeededVarMap;
 
 /// The result of making or applying a layer.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The example of the readme, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

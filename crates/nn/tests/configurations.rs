@@ -4,14 +4,15 @@
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::{EdgeIndex, FillValue};
 use candle_geometric_nn::aggr::{
-    AttentionalAggregationConfig, MaxAggregation, Set2SetConfig, SetTransformerAggregationConfig,
-    SoftmaxAggregationConfig,
+    AttentionalAggregationConfig, MaxAggregation, Set2Set, Set2SetConfig, SetTransformerAggregation,
+    SetTransformerAggregationConfig, SoftmaxAggregation, SoftmaxAggregationConfig,
 };
 use candle_geometric_nn::conv::{
-    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConvConfig, SageAggr, SageConv, SageConvConfig,
+    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageAggr, SageConv,
+    SageConvConfig,
 };
 use candle_geometric_nn::norm::{
-    BatchNormConfig, GraphNormConfig, InstanceNormConfig, LayerNormConfig, PairNormConfig,
+    BatchNormConfig, GraphNormConfig, InstanceNormConfig, LayerNormConfig, Norm, NormKwargs, PairNormConfig,
 };
 use candle_geometric_nn::{
     Activation, ActivationKwargs, Channels, JumpingKnowledgeConfig, MlpConfig, Mode, SeededVarMap,
@@ -153,4 +154,41 @@ fn wrong_shapes_are_named() {
         message,
         "GatConv: edge_attr: expected [2, 2], because the layer has edge_dim = 2, got [3, 2]"
     );
+}
+
+#[test]
+fn features_need_not_be_contiguous() {
+    let vb = SeededVarMap::new(0).var_builder(DType::F64, &Device::Cpu);
+    let x = Tensor::arange(0f64, 15.0, &Device::Cpu).unwrap().reshape((5, 3)).unwrap().t().unwrap();
+    let f = Tensor::arange(0f64, 6.0, &Device::Cpu).unwrap().reshape((2, 3)).unwrap().t().unwrap();
+    let g = EdgeIndex::new(vec![0, 1, 1], vec![1, 2, 0], 3).unwrap();
+    let batch = EdgeIndex::from_batch(&[0, 1, 0], 2).unwrap();
+    let edges = GatConvConfig { edge_dim: Some(2), heads: 2, ..GatConvConfig::new(5, 4) };
+    let gat = GatConv::new(&edges, vb.pp("gat")).unwrap();
+    let edges = Gatv2ConvConfig { edge_dim: Some(2), heads: 2, ..Gatv2ConvConfig::new(5, 4) };
+    let gatv2 = Gatv2Conv::new(&edges, vb.pp("gatv2")).unwrap();
+    let gcn = GcnConv::new(&GcnConvConfig::new(5, 4), vb.pp("gcn")).unwrap();
+    let sage = SageConvConfig { aggr: SageAggr::Max, ..SageConvConfig::new(5, 4) };
+    let sage = SageConv::new(&sage, vb.pp("sage")).unwrap();
+    let norms = ["batch", "layer", "graph", "pair", "instance"]
+        .map(|name| Norm::resolve(name, 5, &NormKwargs::default(), vb.pp(name)).unwrap());
+    let softmax = SoftmaxAggregation::new(&SoftmaxAggregationConfig::default(), vb.pp("softmax")).unwrap();
+    let set2set = Set2SetConfig { in_channels: 5, processing_steps: 2 };
+    let set2set = Set2Set::new(&set2set, vb.pp("set2set")).unwrap();
+    let transformer = SetTransformerAggregationConfig::new(5);
+    let transformer = SetTransformerAggregation::new(&transformer, vb.pp("transformer")).unwrap();
+    let all = |x: &Tensor, f: &Tensor| {
+        let mut out = vec![
+            gat.forward_edges(x, &g, Some(f), Mode::Eval).unwrap(),
+            gatv2.forward_edges(x, &g, Some(f), Mode::Eval).unwrap(),
+            gcn.forward(x, &g).unwrap(),
+            sage.forward(x, &g).unwrap(),
+            softmax.forward(x, &batch).unwrap(),
+            set2set.forward(x, &batch).unwrap(),
+            transformer.forward(x, &batch).unwrap(),
+        ];
+        out.extend(norms.iter().map(|norm| norm.forward_t(x, Some(&batch), Mode::Eval).unwrap()));
+        out.iter().map(|t| t.to_vec2::<f64>().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(all(&x, &f), all(&x.contiguous().unwrap(), &f.contiguous().unwrap()));
 }
