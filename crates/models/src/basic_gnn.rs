@@ -138,6 +138,17 @@ pub(crate) struct Shared<'a> {
     pub(crate) jk: Option<Jk>,
 }
 
+/// Checks that sizes are at least 1, and no larger than ever makes sense: their products then do not overflow.
+pub(crate) fn check_sizes(architecture: &str, sizes: &[(&str, usize)]) -> Result<()> {
+    for &(name, size) in sizes {
+        let max = if name == "num_layers" { 1 << 16 } else { 1 << 24 };
+        if !(1..=max).contains(&size) {
+            return Err(Error::config(architecture, format!("{name} is {size}, expected 1 to {max}")));
+        }
+    }
+    Ok(())
+}
+
 /// The convolution of a basic model.
 pub(crate) trait Convolution: Send + Sync {
     fn forward(
@@ -184,16 +195,13 @@ impl<C: Convolution> BasicGnn<C> {
         conv: impl Fn(usize, usize, bool, VarBuilder<'_>) -> Result<C>,
     ) -> Result<Self> {
         let Shared { num_layers, hidden_channels, .. } = *shared;
-        for (name, value) in [
+        let sizes = [
             ("in_channels", shared.in_channels),
             ("hidden_channels", hidden_channels),
             ("num_layers", num_layers),
             ("out_channels", shared.out_channels.unwrap_or(hidden_channels)),
-        ] {
-            if value == 0 {
-                return Err(shared.error(format!("{name} is 0, expected at least 1")));
-            }
-        }
+        ];
+        check_sizes(shared.architecture, &sizes)?;
         if !(0.0..1.0).contains(&shared.dropout) {
             return Err(
                 shared.error(format!("dropout is {}, expected a number from 0 to below 1", shared.dropout))

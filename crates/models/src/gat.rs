@@ -4,7 +4,7 @@ use candle_geometric_nn::Mode;
 use candle_geometric_nn::conv::{Attention, GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig};
 use candle_nn::VarBuilder;
 
-use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config};
+use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, check_sizes};
 use crate::{GraphModel, Result};
 
 basic_gnn_config! {
@@ -90,10 +90,11 @@ impl Gat {
         if config.share_weights && !config.v2 {
             return Err(shared.error("share_weights is an argument of v2 only"));
         }
+        check_sizes("GAT", &[("heads", config.heads), ("edge_dim", config.edge_dim.unwrap_or(1))])?;
         let conv = |inputs: usize, outputs: usize, is_output: bool, vb: VarBuilder<'_>| {
             let concat = config.concat && !is_output;
             let heads = config.heads;
-            if concat && (heads == 0 || !outputs.is_multiple_of(heads)) {
+            if concat && !outputs.is_multiple_of(heads) {
                 let problem = format!("hidden_channels is {outputs}, expected a multiple of heads ({heads})");
                 return Err(shared.error(problem));
             }

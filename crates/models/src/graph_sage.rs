@@ -44,7 +44,7 @@ impl GraphSage {
     pub fn new(config: &GraphSageConfig, vb: VarBuilder<'_>) -> Result<Self> {
         let conv = |inputs: usize, outputs: usize, _: bool, vb: VarBuilder<'_>| {
             let config = SageConvConfig {
-                aggr: config.aggr.clone(),
+                aggr: config.aggr,
                 normalize: config.normalize,
                 root_weight: config.root_weight,
                 project: config.project,

@@ -5,6 +5,7 @@ use candle_geometric_nn::{Activation, Mode, dropout};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::basic_gnn::check_sizes;
 use crate::{GraphModel, Result};
 
 /// The arguments of [`PaperGat`]; the defaults are the paper's for Cora.
@@ -73,6 +74,14 @@ impl PaperGat {
     pub fn new(config: &PaperGatConfig, vb: VarBuilder<'_>) -> Result<Self> {
         let PaperGatConfig { in_channels, out_channels, hidden_channels, heads, out_heads, dropout } =
             *config;
+        let sizes = [
+            ("in_channels", in_channels),
+            ("out_channels", out_channels),
+            ("hidden_channels", hidden_channels),
+            ("heads", heads),
+            ("out_heads", out_heads),
+        ];
+        check_sizes("PaperGAT", &sizes)?;
         let conv1 = GatConvConfig { heads, dropout, ..GatConvConfig::new(in_channels, hidden_channels) };
         let conv2 = GatConvConfig {
             heads: out_heads,

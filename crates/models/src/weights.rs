@@ -123,9 +123,14 @@ impl SimpleBackend for &Recorder {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
+        let elements = shape.dims().iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        if elements.is_none_or(|n| n > 1 << 31) {
+            candle_core::bail!("`{name}` would have the shape {shape:?}, more than 2^31 elements");
+        }
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.insert(name.to_string(), shape.dims().to_vec());
-        Tensor::zeros(shape, dtype, device)
+        // One zero, seen everywhere: no memory for a model that may be of any size.
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {

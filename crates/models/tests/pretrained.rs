@@ -16,7 +16,7 @@ fn load(config: &Value, weights: &[u8]) -> Result<Pretrained> {
 
 /// The message for bad weights whose sum is right.
 fn weights_error(bytes: &[u8]) -> String {
-    load(&config_json(bytes), bytes).err().expect("bad weights were accepted").to_string()
+    load(&config_json(bytes), bytes).expect_err("bad weights were accepted").to_string()
 }
 
 /// The message for a config changed by `change`.
@@ -24,7 +24,7 @@ fn config_error(change: impl FnOnce(&mut Value)) -> String {
     let weights = weights(|_| ());
     let mut config = config_json(&weights);
     change(&mut config);
-    load(&config, &weights).err().expect("a bad config.json was accepted").to_string()
+    load(&config, &weights).expect_err("a bad config.json was accepted").to_string()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn damaged_weights() {
     let config = config_json(&good);
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    let message = load(&config, &flipped).err().unwrap().to_string();
+    let message = load(&config, &flipped).unwrap_err().to_string();
     let expected = config["weights"]["sha256"].as_str().unwrap();
     let actual = config_json(&flipped)["weights"]["sha256"].clone();
     assert!(
@@ -122,9 +122,9 @@ fn a_config_that_does_not_hold_is_refused() {
 #[test]
 fn missing_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let message = from_pretrained(folder.path().to_str().unwrap(), &Device::Cpu).err().unwrap().to_string();
+    let message = from_pretrained(folder.path().to_str().unwrap(), &Device::Cpu).unwrap_err().to_string();
     assert!(message.contains("cannot read") && message.contains("config.json"), "{message}");
-    let message = from_pretrained("gat-cora-of-somebody-else", &Device::Cpu).err().unwrap().to_string();
+    let message = from_pretrained("gat-cora-of-somebody-else", &Device::Cpu).unwrap_err().to_string();
     assert!(message.contains("unknown model `gat-cora-of-somebody-else`"), "{message}");
 }
 
@@ -140,7 +140,10 @@ fn unsupported_arguments_are_errors() {
         ("GAT", json!({"act": null, "act_kwargs": {"alpha": 1.0}}), "act_kwargs without act"),
         ("GAT", json!({"jk": "sum"}), "unknown variant `sum`"),
         ("GAT", json!({"heads": 3}), "expected a multiple of heads (3)"),
-        ("GAT", json!({"heads": 0}), "heads"),
+        ("GAT", json!({"heads": 0}), "heads is 0, expected 1 to"),
+        ("GAT", json!({"heads": 1u64 << 62}), "heads is 4611686018427387904, expected 1 to"),
+        ("GCN", json!({"in_channels": 1 << 24, "hidden_channels": 1 << 24}), "more than 2^31 elements"),
+        ("GCN", json!({"num_layers": 1 << 20}), "num_layers is 1048576, expected 1 to"),
         ("GAT", json!({"share_weights": true}), "share_weights is an argument of v2 only"),
         ("GAT", json!({"dropout": 1.5}), "dropout"),
         ("GAT", json!({"in_channels": [5, 5]}), "expected usize"),

@@ -74,6 +74,16 @@ pub fn import_checkpoint(path: impl AsRef<Path>, config: &ModelConfig) -> Result
 ///
 /// # Errors
 /// As [`import_checkpoint`].
+///
+/// ```no_run
+/// use candle_core::{DType, Device};
+/// use candle_geometric_models::import::load_checkpoint;
+/// use candle_geometric_models::{GatConfig, ModelConfig};
+/// // GAT(1433, 64, num_layers=2, out_channels=7, heads=8, act="elu") in Python
+/// let config = GatConfig { heads: 8, out_channels: Some(7), act: Some("elu".into()), ..GatConfig::new(1433, 64, 2) };
+/// let model = load_checkpoint("gat.pt", &ModelConfig::Gat(config), DType::F32, &Device::Cpu)?;
+/// # Ok::<(), candle_geometric_models::Error>(())
+/// ```
 pub fn load_checkpoint(
     path: impl AsRef<Path>,
     config: &ModelConfig,

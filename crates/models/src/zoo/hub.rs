@@ -54,11 +54,15 @@ impl Hub {
             cache: cache.repo(Repo::model(repo.to_string())),
             api: api.model(repo.to_string()),
         };
+        let first_time = source.cache.get(CONFIG).is_none();
         let config = source.get(CONFIG, pinned.map(|p| p.config_sha256.as_str()))?;
         // What is no entry may be an error page: it must not stay in the cache.
         let entry = ZooEntry::parse(&weights::read(&config)?, &config).inspect_err(|_| remove(&config))?;
         source.get(&entry.weights.file, Some(&entry.weights.sha256))?;
-        source.optional(CARD);
+        if first_time {
+            // A model can do without its card: there may be none, and a network that fails here takes nothing away.
+            let _ = source.api.download(CARD);
+        }
         Ok(config.parent().map(Path::to_path_buf).unwrap_or_default())
     }
 
@@ -102,14 +106,6 @@ impl Source<'_> {
             return Err(self.hub.error(self.repo, &wanted, reason));
         }
         self.api.download(file).map_err(|e| self.hub.error(self.repo, &wanted, reason(e)))
-    }
-
-    /// A file that a model can do without.
-    fn optional(&self, file: &str) {
-        if self.cache.get(file).is_none() && !self.hub.offline {
-            // Its absence, or a network that fails now, takes nothing from the model.
-            let _ = self.api.download(file);
-        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Location {
         repo: String,
         /// The sums to hold one of our own models to.
         #[cfg_attr(not(feature = "hub"), allow(dead_code))]
-        pinned: Option<CatalogEntry>,
+        pinned: Option<Box<CatalogEntry>>,
     },
 }
 
@@ -40,7 +40,7 @@ fn locate_in(spec: &str, roots: &[PathBuf], catalog: Vec<CatalogEntry>) -> Resul
     }
     let mut known: Vec<String> = catalog.iter().map(|e| e.name.clone()).collect();
     if let Some(entry) = catalog.into_iter().find(|e| e.name == spec) {
-        return Ok(Location::Hub { repo: format!("{OWNER}/{spec}"), pinned: Some(entry) });
+        return Ok(Location::Hub { repo: format!("{OWNER}/{spec}"), pinned: Some(Box::new(entry)) });
     }
     match spec.split_once('/') {
         Some((owner, name)) if is_name(owner) && is_name(name) => {

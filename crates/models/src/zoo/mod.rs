@@ -5,6 +5,7 @@ mod catalog;
 mod hub;
 mod locate;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
@@ -38,6 +39,15 @@ pub struct Pretrained {
     pub card: Option<String>,
 }
 
+impl fmt::Debug for Pretrained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, entry, model: _, tensors, folder, card: _ } = self;
+        let mut f = f.debug_struct("Pretrained");
+        f.field("name", name).field("entry", entry).field("tensors", tensors).field("folder", folder);
+        f.finish_non_exhaustive()
+    }
+}
+
 /// A tensor as it stands in the file of weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
@@ -67,12 +77,24 @@ impl Pretrained {
 /// If there is no such model (the nearest names are suggested), its files cannot be had or are damaged (weights whose
 /// SHA-256 is not that of `config.json`, truncated headers), or its tensors are not the model's: missing, extra,
 /// wrongly shaped or typed ones, and those with NaN or infinities, are listed all at once.
+///
+/// ```no_run
+/// use candle_core::{D, Device, Tensor};
+/// use candle_geometric_graph::EdgeIndex;
+/// use candle_geometric_models::from_pretrained;
+/// # fn graph() -> (Tensor, EdgeIndex) { unimplemented!() }
+/// let gat = from_pretrained("gat-cora", &Device::Cpu)?;
+/// let (x, edges) = graph(); // x prepared as gat.entry.preprocessing says
+/// let classes = gat.model.forward(&x, &edges)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+/// println!("node 0: {}", gat.entry.task.labels[classes[0] as usize]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn from_pretrained(spec: &str, device: &Device) -> Result<Pretrained> {
     match locate::locate(spec)? {
         Location::Folder(folder) => from_folder(&folder, device),
         #[cfg(feature = "hub")]
         Location::Hub { repo, pinned } => {
-            let folder = Hub::from_env().fetch(&repo, pinned.as_ref())?;
+            let folder = Hub::from_env().fetch(&repo, pinned.as_deref())?;
             let mut pretrained = from_folder(&folder, device)?;
             pretrained.name = locate::last_part(&repo);
             Ok(pretrained)
