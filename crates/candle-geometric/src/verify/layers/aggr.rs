@@ -1,0 +1,64 @@
+//! Aggregations: many rows become one per group.
+
+use anyhow::Result;
+use candle_geometric::graph::EdgeIndex;
+use candle_geometric::nn::aggr::{
+    AttentionalAggregation, MaxAggregation, MeanAggregation, MinAggregation, MulAggregation, Set2Set,
+    SetTransformerAggregation, SoftmaxAggregation, SumAggregation,
+};
+use candle_nn::VarBuilder;
+use serde_json::Value;
+
+use super::config;
+use crate::verify::Outputs;
+use crate::verify::inputs::{Inputs, rows};
+
+pub(super) fn sum(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: SumAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn mean(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: MeanAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn max(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: MaxAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn min(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: MinAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn mul(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: MulAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn softmax(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation = SoftmaxAggregation::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn attentional(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation = AttentionalAggregation::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn set2set(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation = Set2Set::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn set_transformer(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation = SetTransformerAggregation::new(&config(kwargs, inputs)?, vb)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+/// The rows of each group: as many groups as the peer's output has rows, as the last ones may be empty.
+fn groups(inputs: &Inputs) -> Result<EdgeIndex> {
+    inputs.graphs(rows(inputs.get("x")?, "x")?, Some(inputs.output_rows()?))
+}

@@ -1,9 +1,11 @@
 //! The layers that can be verified. **A new layer is registered here**, under the class name of its peer.
 
+mod aggr;
 mod conv;
 mod dgl;
 mod function;
 mod model;
+mod norm;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -22,6 +24,20 @@ const LAYERS: &[(&str, Layer)] = &[
     ("GAT", model::gat),
     ("GCN", model::gcn),
     ("GraphSAGE", model::graph_sage),
+    ("SumAggregation", aggr::sum),
+    ("MeanAggregation", aggr::mean),
+    ("MaxAggregation", aggr::max),
+    ("MinAggregation", aggr::min),
+    ("MulAggregation", aggr::mul),
+    ("SoftmaxAggregation", aggr::softmax),
+    ("AttentionalAggregation", aggr::attentional),
+    ("Set2Set", aggr::set2set),
+    ("SetTransformerAggregation", aggr::set_transformer),
+    ("BatchNorm", norm::batch),
+    ("LayerNorm", norm::layer),
+    ("InstanceNorm", norm::instance),
+    ("GraphNorm", norm::graph),
+    ("PairNorm", norm::pair),
     ("dgl.GATConv", dgl::gat),
     ("dgl.GATv2Conv", dgl::gatv2),
     ("dgl.GraphConv", dgl::graph),

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_geometric::graph::EdgeIndex;
+use candle_geometric::nn::Mode;
 use candle_geometric::nn::norm::{BatchNorm, GraphNorm, InstanceNorm, LayerNorm, PairNorm};
 use candle_nn::VarBuilder;
 use serde_json::Value;
@@ -22,7 +23,7 @@ pub(super) fn layer(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resu
 
 pub(super) fn instance(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let norm = InstanceNorm::new(&config(kwargs, inputs)?, vb)?;
-    Ok(vec![("", norm.forward(inputs.get("x")?, graphs(inputs)?.as_ref())?)])
+    Ok(vec![("", norm.forward_t(inputs.get("x")?, graphs(inputs)?.as_ref(), Mode::Eval)?)])
 }
 
 pub(super) fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
