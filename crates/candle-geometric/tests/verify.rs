@@ -221,5 +221,5 @@ fn all_cases_of_the_peers() {
     assert_eq!(output.status.code(), Some(0));
     let last = text.lines().last().unwrap();
     let passed: usize = last.split(' ').next().unwrap().parse().unwrap();
-    assert!(passed >= 74, "{last}");
+    assert!(passed >= 73, "{last}");
 }
