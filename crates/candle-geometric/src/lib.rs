@@ -82,3 +82,7 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::data::{Graph, NodeDataset, Source};
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

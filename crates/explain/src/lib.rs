@@ -43,3 +43,7 @@ pub use weights::{Heads, Weights};
 
 /// The result of looking at attention.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

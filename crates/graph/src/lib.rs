@@ -40,3 +40,7 @@ pub use transforms::{FillValue, Origin, Transformed};
 
 /// The result of an operation on graph structure.
 pub type Result<T> = std::result::Result<T, GraphError>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -36,3 +36,7 @@ pub use zoo::{Pretrained, TensorInfo, from_pretrained};
 
 /// The result of working with a model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -53,3 +53,7 @@ pub use spmm::{sddmm, spmm};
 
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
