@@ -1,7 +1,7 @@
 //! Message-passing primitives on Candle tensors, with gradients: gather, scatter, segment softmax, graph attention.
 //!
 //! Each is a free function on tensors and an [`EdgeIndex`](candle_geometric_graph::EdgeIndex), with a definition in
-//! one line of mathematics, a gradient, and a [`reference`] composed of stock Candle operations. Messages flow from
+//! one line of mathematics, a gradient, and a [`mod@reference`] composed of stock Candle operations. Messages flow from
 //! source to destination; a *segment* is the set of edges that end in one destination. Tensors with a row per edge
 //! stand in the caller's edge order, whatever order the kernels walk in.
 //!
