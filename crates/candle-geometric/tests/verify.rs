@@ -196,6 +196,46 @@ fn damaged_and_incomplete_files_fail_with_the_reason() {
 }
 
 #[test]
+fn any_damage_ends_in_a_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.safetensors");
+    write(&whole, "GATConv", &gat_case());
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::remove_file(whole).unwrap();
+    let mut random = 1_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for file in 0..300 {
+        let mut damaged = bytes.clone();
+        // Every other file is hit in its header alone, where names, shapes and arguments stand.
+        let reach = if file % 2 == 0 { 1000 } else { bytes.len() };
+        for _ in 0..=next(3) {
+            damaged[next(reach)] ^= 1 << next(8);
+        }
+        std::fs::write(folder.path().join(format!("{file}.safetensors")), damaged).unwrap();
+    }
+    let output = run(&["verify", folder.path().to_str().unwrap()]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    let cases = text.lines().filter(|line| line.contains(".safetensors")).count();
+    assert_eq!(cases, 300);
+    let [passed, failed, skipped]: [usize; 3] = text
+        .lines()
+        .last()
+        .unwrap()
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    assert_eq!(passed + failed + skipped, 300);
+    assert!(failed > 200, "{failed}");
+}
+
+#[test]
 fn nothing_to_check_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     assert_error(&run(&["verify", folder.path().to_str().unwrap()]), &["no case files"]);

@@ -56,7 +56,9 @@ impl Verify {
                 }
                 Outcome::Broken(error) => {
                     failed += 1;
-                    let verdict = format!("{} {error:#}", screen.bad("FAIL"));
+                    // An error may list tensors, one a line; a case is one line.
+                    let reason = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+                    let verdict = format!("{} {reason}", screen.bad("FAIL"));
                     ("-".into(), "-".into(), verdict)
                 }
                 Outcome::Skipped => {

@@ -92,7 +92,20 @@ fn metadata(bytes: &[u8]) -> Result<(String, Value)> {
     };
     let kwargs: Value = kwargs;
     ensure!(kwargs.is_object(), "the metadata `kwargs` are no JSON object");
+    ensure!(small(&kwargs), "the metadata `kwargs` hold a number above {LARGEST}");
     Ok((layer.clone(), kwargs))
+}
+
+/// The largest number that an argument of a case may be: a damaged one must not ask for all memory there is.
+const LARGEST: f64 = 1e6;
+
+fn small(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(small),
+        Value::Object(values) => values.values().all(small),
+        Value::Number(number) => number.as_f64().is_some_and(|n| n.abs() <= LARGEST),
+        _ => true,
+    }
 }
 
 /// Candle knows no booleans: they become `u8`. An empty tensor has no bytes that could be converted.

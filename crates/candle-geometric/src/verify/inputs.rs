@@ -94,6 +94,8 @@ impl Inputs {
         );
         let least = batch.iter().max().map_or(0, |&b| usize::try_from(b.saturating_add(1)).unwrap_or(0));
         let num_graphs = num_graphs.unwrap_or(least);
+        // A damaged index must not ask for all memory there is.
+        ensure!(num_graphs <= 1_000_000, "`in.batch`: {num_graphs} graphs are more than a case has");
         Ok(EdgeIndex::from_batch(&narrow(&batch, num_graphs, "batch")?, num_graphs)?)
     }
 }

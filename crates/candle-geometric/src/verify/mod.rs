@@ -172,7 +172,7 @@ fn gradients(
     let cotangent = case.tensors.get("cotangent").context("the file lacks the tensor `cotangent`")?;
     ensure!(
         out.dims() == cotangent.dims(),
-        "`cotangent` has shape {:?}, the output `{name}` {:?}",
+        "`cotangent` has shape {:?}, the output {name} {:?}",
         cotangent.dims(),
         out.dims()
     );

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use candle_geometric::graph::EdgeIndex;
-use candle_geometric::models::import;
+use candle_geometric::models::{Parameter, import};
 use candle_geometric::nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageAggr, SageConv,
     SageConvConfig,
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::verify::Outputs;
 use crate::verify::inputs::Inputs;
-use crate::verify::parameters::{Parameters, asked_for};
+use crate::verify::parameters::Parameters;
 
 /// What DGL's layers take. What has no effect in evaluation mode (dropout, whether isolated nodes are allowed) is
 /// read and left.
@@ -76,6 +76,13 @@ impl Kwargs {
         ensure!(inputs.optional("edge_weight").is_none(), "`in.edge_weight` is not supported for this layer");
         Ok(read)
     }
+
+    /// The tensors that end an attention layer of ours, with their shapes.
+    fn residual_and_bias(&self) -> impl Iterator<Item = (&'static str, Vec<usize>)> {
+        let hc = self.num_heads * self.out_feats;
+        let residual = self.residual.then(|| ("res.weight", vec![hc, self.in_feats.destination()]));
+        residual.into_iter().chain(self.bias.then(|| ("bias", vec![hc])))
+    }
 }
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
@@ -88,7 +95,14 @@ pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result
         bias: k.bias,
         ..GatConvConfig::new(k.in_feats, k.out_feats)
     };
-    let vb = converted(&vb, inputs, |vb| Ok(drop(GatConv::new(&config, vb)?)))?;
+    let (h, c, hc) = (k.num_heads, k.out_feats, k.num_heads * k.out_feats);
+    let mut expected = match k.in_feats {
+        Channels::One(i) => vec![("lin.weight", vec![hc, i])],
+        Channels::Pair(i, j) => vec![("lin_src.weight", vec![hc, i]), ("lin_dst.weight", vec![hc, j])],
+    };
+    expected.extend([("att_src", vec![1, h, c]), ("att_dst", vec![1, h, c])]);
+    expected.extend(k.residual_and_bias());
+    let vb = converted(&vb, inputs, expected)?;
     let out = GatConv::new(&config, vb)?.forward(inputs.nodes()?, &inputs.edges()?)?;
     by_head(&out, &k)
 }
@@ -104,7 +118,14 @@ pub(super) fn gatv2(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resu
         bias: k.bias,
         ..Gatv2ConvConfig::new(k.in_feats, k.out_feats)
     };
-    let vb = converted(&vb, inputs, |vb| Ok(drop(Gatv2Conv::new(&config, vb)?)))?;
+    let (h, c, hc) = (k.num_heads, k.out_feats, k.num_heads * k.out_feats);
+    let mut maps = vec![("lin_l.weight", vec![hc, k.in_feats.source()]), ("lin_l.bias", vec![hc])];
+    if !k.share_weights {
+        maps.extend([("lin_r.weight", vec![hc, k.in_feats.destination()]), ("lin_r.bias", vec![hc])]);
+    }
+    maps.retain(|(name, _)| k.bias || !name.ends_with("bias"));
+    let expected = maps.into_iter().chain([("att", vec![1, h, c])]).chain(k.residual_and_bias());
+    let vb = converted(&vb, inputs, expected)?;
     let out = Gatv2Conv::new(&config, vb)?.forward(inputs.nodes()?, &inputs.edges()?)?;
     by_head(&out, &k)
 }
@@ -123,7 +144,9 @@ pub(super) fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resu
     if let Some(given) = inputs.optional("edge_weight") {
         weight = (weight * given)?;
     }
-    let vb = converted(&vb, inputs, |vb| Ok(drop(GcnConv::new(&config, vb)?)))?;
+    let mut expected = vec![("lin.weight", vec![k.out_feats, in_channels])];
+    expected.extend(k.bias.then(|| ("bias", vec![k.out_feats])));
+    let vb = converted(&vb, inputs, expected)?;
     let out =
         GcnConv::new(&config, vb)?.forward_edges(inputs.get("x")?, &edges, Some(&weight), Mode::Eval)?;
     Ok(vec![("", out)])
@@ -144,24 +167,28 @@ pub(super) fn sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resul
         "pool" => (config.aggr, config.project) = (SageAggr::Max, true),
         other => bail!("kwargs: aggregator_type `{other}` is not supported"),
     }
-    let vb = converted(&vb, inputs, |vb| Ok(drop(SageConv::new(&config, vb)?)))?;
+    let mut expected = vec![("lin_l.weight", vec![k.out_feats, k.in_feats.source()])];
+    expected.extend(k.bias.then(|| ("lin_l.bias", vec![k.out_feats])));
+    expected
+        .extend(config.root_weight.then(|| ("lin_r.weight", vec![k.out_feats, k.in_feats.destination()])));
+    let vb = converted(&vb, inputs, expected)?;
     Ok(vec![("", SageConv::new(&config, vb)?.forward(inputs.nodes()?, &edges)?)])
 }
 
-/// The parameters of the case under our names, as tensors that gradients flow through to those of the case. `build`
-/// asks for them all.
+/// The parameters of the case under our names and in our shapes, as tensors that gradients flow through to those of
+/// the case.
 fn converted(
     vb: &VarBuilder<'_>,
     inputs: &Inputs,
-    build: impl FnOnce(VarBuilder<'_>) -> Result<()>,
+    expected: impl IntoIterator<Item = (&'static str, Vec<usize>)>,
 ) -> Result<VarBuilder<'static>> {
-    let mut expected = asked_for(build)?;
+    let expected: Vec<_> =
+        expected.into_iter().map(|(name, shape)| Parameter { name: name.to_string(), shape }).collect();
     let mut tensors = inputs.parameters.clone();
     // The importer takes a layer to have one map of its neighbours; the one before the pooling is a second.
     let mut converted = BTreeMap::new();
     for (theirs, ours) in [("fc_pool.weight", "lin.weight"), ("fc_pool.bias", "lin.bias")] {
         if let Some(tensor) = tensors.remove(theirs) {
-            expected.retain(|p| p.name != ours);
             converted.insert(ours.to_string(), tensor);
         }
     }
