@@ -75,9 +75,9 @@ fn gat(sides: &[Vec<Dual>]) -> Vec<Dual> {
         let weights: Vec<Dual> =
             sources.iter().map(|&j| (score(j, att_src) + score(i, att_dst)).leaky_relu().exp()).collect();
         let total = sum(&mut weights.iter().copied());
-        for c in 0..OUT {
+        for (c, &b) in bias.iter().enumerate() {
             let weighted = sum(&mut sources.iter().zip(&weights).map(|(&j, &w)| w / total * h(j, c)));
-            out.push(weighted + bias[c]);
+            out.push(weighted + b);
         }
     }
     out

@@ -46,8 +46,7 @@ impl Verify {
                     for (worst, tolerance, precision) in
                         [(&f64, TOLERANCE_F64, "f64"), (&f32, TOLERANCE_F32, "f32")]
                     {
-                        // NaN is off, too.
-                        if !(worst.error <= tolerance) {
+                        if !worst.within(tolerance) {
                             why.push(format!("`{}` is off in {precision}", worst.tensor));
                         }
                     }

@@ -54,6 +54,13 @@ pub(crate) struct Worst {
     pub(crate) tensor: String,
 }
 
+impl Worst {
+    /// Whether the error is at most the tolerance; NaN is not.
+    pub(crate) fn within(&self, tolerance: f64) -> bool {
+        self.error <= tolerance
+    }
+}
+
 /// The case files of a path: the file itself, or every `*.safetensors` below a folder, sorted.
 ///
 /// # Errors
@@ -102,8 +109,7 @@ fn compare_case(layer: Layer, bytes: &[u8]) -> Result<Outcome> {
     let case = Case::parse(bytes)?;
     let f64 = worst(layer, &case, DType::F64)?;
     let f32 = worst(layer, &case, DType::F32)?;
-    // Written so that NaN is a failure.
-    let close = f64.error <= TOLERANCE_F64 && f32.error <= TOLERANCE_F32;
+    let close = f64.within(TOLERANCE_F64) && f32.within(TOLERANCE_F32);
     Ok(if close { Outcome::Passed { f64, f32 } } else { Outcome::Off { f64, f32 } })
 }
 
