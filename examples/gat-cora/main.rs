@@ -1,6 +1,6 @@
 //! Trains the graph attention network of Veličković et al. (2018) on Cora, as the paper does, and looks at what it
 //! attends to. `--quick` trains on the karate club instead. See the README beside this file.
-use candle_geometric::data::load;
+use candle_geometric::data::{load, normalize_features};
 use candle_geometric::explain::{Weights, summarise};
 use candle_geometric::prelude::*;
 use candle_geometric::train::{EpochReport, Flow, Observer, RunOptions, TrainConfig, train_once};
@@ -70,7 +70,8 @@ fn main() -> anyhow::Result<()> {
     let weights = VarBuilder::from_tensors(trained.weights.into_iter().collect(), DType::F32, &Device::Cpu);
     let model = config.model.build(weights)?;
     let graph = &dataset.graph;
-    let layers = model.attention(&graph.x, &graph.edge_index, None)?;
+    let x = if config.data.normalize_features { normalize_features(&graph.x)? } else { graph.x.clone() };
+    let layers = model.attention(&x, &graph.edge_index, None)?;
     let layers =
         layers.iter().map(|a| Weights::from_tensor(&a.edges, &a.alpha)).collect::<Result<Vec<_>, _>>()?;
     for layer in summarise(&layers, 3) {
