@@ -6,36 +6,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor, Var};
-use candle_geometric::graph::EdgeIndex;
-use candle_geometric::graph::rng::Stream;
 use candle_geometric::ops::{Result, additive_attention, reference};
+use candle_geometric_benches::power_law;
 use criterion::{Criterion, criterion_group, criterion_main};
-
-/// A power-law graph: R-MAT (Chakrabarti, Zhan, Faloutsos 2004) with the Graph500 probabilities, and self-loops.
-fn power_law(nodes: usize, random_edges: usize) -> EdgeIndex {
-    let mut q = Stream::named(1, "r-mat").sequence();
-    let bits = nodes.next_power_of_two().trailing_zeros();
-    let (mut source, mut destination) = (Vec::new(), Vec::new());
-    while source.len() < random_edges {
-        let (mut s, mut d) = (0u32, 0u32);
-        for _ in 0..bits {
-            let (a, b) = match q.below(100) {
-                0..57 => (0, 0),
-                57..76 => (0, 1),
-                76..95 => (1, 0),
-                _ => (1, 1),
-            };
-            (s, d) = (s << 1 | a, d << 1 | b);
-        }
-        if s.max(d) < nodes as u32 {
-            source.push(s);
-            destination.push(d);
-        }
-    }
-    source.extend(0..nodes as u32);
-    destination.extend(0..nodes as u32);
-    EdgeIndex::new(source, destination, nodes).unwrap()
-}
 
 fn variable(rows: usize, columns: usize) -> Var {
     Var::from_tensor(&Tensor::randn(0f32, 1f32, (rows, columns), &Device::Cpu).unwrap()).unwrap()
@@ -45,7 +18,7 @@ fn attention(c: &mut Criterion) {
     for (name, nodes, random_edges, heads, channels) in
         [("cora", 2708, 13_264 - 2708, 8, 8), ("mid", 100_000, 1_000_000, 4, 32)]
     {
-        let edges = power_law(nodes, random_edges);
+        let edges = power_law(nodes, random_edges, true).unwrap();
         let [v, s, d] = [heads * channels, heads, heads].map(|columns| variable(nodes, columns));
         let cotangent = variable(nodes, heads * channels).as_detached_tensor();
         assert_eq!(cotangent.dtype(), DType::F32);
