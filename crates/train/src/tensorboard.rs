@@ -10,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Error, Result};
 
+/// What TensorBoard knows an event file by.
+const PREFIX: &str = "events.out.tfevents.";
 /// How long scalars may wait in memory.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
@@ -34,7 +36,7 @@ impl EventWriter {
         let seconds = now() as u64;
         let mut n = 0;
         let (path, file) = loop {
-            let name = format!("events.out.tfevents.{seconds:010}.{}.{n}", std::process::id());
+            let name = format!("{PREFIX}{seconds:010}.{}.{n}", std::process::id());
             let path = folder.join(name);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => break (path, file),
@@ -51,6 +53,17 @@ impl EventWriter {
         }
         writer.flush()?;
         Ok(writer)
+    }
+
+    /// Removes all event files from `folder`: TensorBoard would draw them and those of a new run as one zigzag.
+    pub(crate) fn remove_all(folder: &Path) -> Result<()> {
+        let files = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
+        for file in
+            files.flatten().filter(|f| f.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+        {
+            std::fs::remove_file(file.path()).map_err(Error::io("remove", &file.path()))?;
+        }
+        Ok(())
     }
 
     /// Where the file is.

@@ -8,6 +8,7 @@ use candle_geometric_data::{NodeDataset, normalize_features};
 use candle_geometric_graph::EdgeIndex;
 use serde::{Deserialize, Serialize};
 
+use crate::atomic::remove_leftovers;
 use crate::checkpoint::Checkpoint;
 use crate::config::{LossKind, TrainConfig};
 use crate::observer::{EpochReport, Flow, Observer};
@@ -138,8 +139,12 @@ impl Trainer {
         if run.finished {
             return run.trained();
         }
-        if let Some(dir) = out {
+        if let (Some(dir), Some(checkpoint)) = (out, &checkpoint) {
             std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
+            remove_leftovers(checkpoint);
+            if run.epoch == 0 {
+                EventWriter::remove_all(dir)?;
+            }
         }
         let mut events = out.map(|dir| EventWriter::create(dir, run.epoch)).transpose()?;
         let epochs = self.config.training.epochs;
