@@ -123,7 +123,7 @@ fn card(
          | data | {data} |\n\
          | split | {split} |\n\
          | preprocessing | {normalised} |\n\
-         | test {metric}, mean ± std over {n} runs | **{mean} ± {std}** |\n\
+         | test {metric}, {over} | **{mean}** |\n\
          | published | {published} ({source}) |\n\
          | test {metric} of these weights | {this} |\n\
          | licence | {licence} |\n\
@@ -134,32 +134,40 @@ fn card(
         data = entry.data.name,
         split = entry.data.split,
         metric = m.name,
-        mean = percent(m.mean),
-        std = format_args!("{:.2}", 100.0 * m.std),
+        over = if n == 1 { "one run".to_string() } else { format!("mean ± std over {n} runs") },
+        mean = if n == 1 { percent(m.mean) } else { format!("{} ± {:.2}", percent(m.mean), 100.0 * m.std) },
         source = m.source,
         this = percent(m.this),
         licence = entry.licence,
         file = entry.weights.file,
         sha256 = entry.weights.sha256,
     );
+    let rule = serde_json::to_value(config.training.early_stopping).ok();
+    let rule = rule.as_ref().and_then(|v| v.as_str()).unwrap_or_default();
+    let (metric, picked) = (&m.name, report.picked);
+    let _ = if n == 1 {
+        write!(
+            s,
+            "One run, with seed {picked}; [`runs.json`](runs.json) has its numbers. The weights are those of one epoch, \
+             chosen by the validation nodes alone (early stopping `{rule}`); the test nodes had no part in it.\n\n"
+        )
+    } else {
+        write!(
+            s,
+            "The {n} runs differ in their seeds only ({first} to {last}); the standard deviation is that of the sample, \
+             and [`runs.json`](runs.json) has every run's numbers. In each run the weights of one epoch are kept by the \
+             validation nodes alone (early stopping `{rule}`), and the published ones are those of the run with the \
+             best validation {metric} (seed {picked}; of equals the one with the lowest validation loss). The test \
+             nodes had no part in either choice.\n\n"
+        )
+    };
     let _ = write!(
         s,
-        "The {n} runs differ in their seeds only ({first} to {last}); the standard deviation is that of the sample, and \
-         [`runs.json`](runs.json) has every run's numbers. In each run the weights of one epoch are kept by the \
-         validation nodes alone (early stopping `{rule}`), and the published ones are those of the run with the best \
-         validation {metric} (seed {picked}; of equals the one with the lowest validation loss). The test nodes had no \
-         part in either choice.\n\n\
-         ## Use\n\n\
+        "## Use\n\n\
          ```sh\ncandle-geometric run {name}\n```\n\n\
          ## Training\n\n\
          The recipe is [`train.toml`](train.toml), and this repeats it:\n\n\
          ```sh\n{command}\n```\n",
-        rule = serde_json::to_value(config.training.early_stopping)
-            .ok()
-            .and_then(|v| v.as_str().map(String::from))
-            .unwrap_or_default(),
-        metric = m.name,
-        picked = report.picked,
         name = output.name,
     );
     s

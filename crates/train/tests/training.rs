@@ -110,6 +110,33 @@ fn a_resumed_run_ends_in_the_same_bits() {
 }
 
 #[test]
+fn what_a_killed_run_left_is_cleared_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = || {
+        let mut names: Vec<String> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let half = format!(".{CHECKPOINT}.aB3xY9.tmp");
+    for name in [half.as_str(), "events.out.tfevents.1.2.3", ".notes.tmp"] {
+        std::fs::write(dir.path().join(name), "half").unwrap();
+    }
+    let _ = trainer().run(5, &into(dir.path(), true), &mut StopAfter(8, Vec::new()));
+    let begun = names();
+    assert_eq!(begun[..2], [".notes.tmp", CHECKPOINT]);
+    assert!(begun.len() == 3 && begun[2] != "events.out.tfevents.1.2.3", "{begun:?}");
+
+    // What stands in the event file of the epochs before the checkpoint is still wanted.
+    std::fs::write(dir.path().join(&half), "half").unwrap();
+    trainer().run(5, &into(dir.path(), true), &mut ()).unwrap();
+    let resumed = names();
+    assert!(resumed.len() == 4 && resumed.contains(&begun[2]) && !resumed.contains(&half), "{resumed:?}");
+}
+
+#[test]
 fn a_checkpoint_of_another_run_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let _ = trainer().run(5, &into(dir.path(), false), &mut StopAfter(8, Vec::new()));
@@ -186,12 +213,25 @@ fn the_folder_of_the_zoo() {
     let test = runs.report.test.unwrap();
     assert!(card.contains(&format!("{:.2} % ± {:.2}", 100.0 * test.mean, 100.0 * test.std)), "{card}");
     assert!(card.contains(command));
+    assert!(card.contains("The 2 runs differ in their seeds only (0 to 1)"), "{card}");
     let pretrained = candle_geometric_models::from_pretrained(zoo.to_str().unwrap(), &Device::Cpu).unwrap();
     let logits = pretrained.model.forward(&dataset.graph.x, &dataset.graph.edge_index).unwrap();
     let rows: Vec<u32> = (0..34).filter(|i| i % 3 == 2).collect();
     let accuracy =
         candle_geometric_train::metrics::accuracy(&logits, &dataset.labels().unwrap(), &rows).unwrap();
     assert_eq!(accuracy, runs.picked.report.test.unwrap().metric);
+}
+
+#[test]
+fn the_card_of_a_single_run_states_no_deviation() {
+    let (config, dataset) = (config(), karate());
+    let trainer = Trainer::new(&config, &dataset, &Device::Cpu).unwrap();
+    let options = RunsOptions { seed: 7, runs: 1, jobs: 1, out: None, resume: false };
+    let runs = train_runs(&trainer, &options, |_| ()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    export(dir.path(), &config, &dataset, &runs, "train").unwrap();
+    let card = std::fs::read_to_string(dir.path().join("README.md")).unwrap();
+    assert!(card.contains("One run, with seed 7") && !card.contains('±'), "{card}");
 }
 
 #[test]

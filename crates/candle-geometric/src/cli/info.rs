@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Verdict;
-use super::screen::{Screen, mean_std, percent};
+use super::screen::{Screen, over_runs, percent};
 use super::task::load_model;
 
 /// What a pretrained model is: its card, its configuration, its tensors.
@@ -50,10 +50,10 @@ impl Info {
             ("model", model.name.clone()),
             ("files", model.folder.display().to_string()),
             ("architecture", entry.model.architecture().to_string()),
-            ("data", format!("{}, {} split", entry.data.name, entry.data.split)),
+            ("data", format!("{} ({})", entry.data.name, entry.data.split)),
             ("classes", entry.task.labels.join(", ")),
             ("metric", format!("{} {}", metric.split, metric.name)),
-            ("recipe", format!("{} over {} seeds", mean_std(metric.mean, metric.std), metric.runs)),
+            ("recipe", over_runs(metric)),
             ("these weights", percent(metric.this)),
             ("licence", entry.licence.clone()),
             ("parameters", model.num_parameters().to_string()),

@@ -1,8 +1,9 @@
 //! Standard output: colours only on a terminal that wants them, and a reader that leaves early is no error.
 
-use std::io::{ErrorKind, IsTerminal, Result, Stdout, Write};
+use std::io::{Error, ErrorKind, IsTerminal, Result, Stdout, Write};
 
 use anyhow::Context;
+use candle_geometric::models::Metric;
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
@@ -75,6 +76,14 @@ pub(crate) fn mean_std(mean: f64, std: f64) -> String {
     format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * std)
 }
 
+/// What a recipe gives: mean and standard deviation, where there are several runs.
+pub(crate) fn over_runs(metric: &Metric) -> String {
+    match metric.runs {
+        1 => format!("{} with one seed", percent(metric.mean)),
+        runs => format!("{} over {runs} seeds", mean_std(metric.mean, metric.std)),
+    }
+}
+
 /// A fraction as a percentage: `83.1 %`.
 pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1} %", 100.0 * fraction)
@@ -87,7 +96,7 @@ impl Write for Screen {
         if !self.gone {
             match self.stdout.write(bytes) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => self.gone = true,
-                other => return other,
+                other => return other.map_err(named),
             }
         }
         Ok(bytes.len())
@@ -96,7 +105,12 @@ impl Write for Screen {
     fn flush(&mut self) -> Result<()> {
         match self.stdout.flush() {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            other => other.map_err(named),
         }
     }
+}
+
+/// The error, saying where it happened.
+fn named(error: Error) -> Error {
+    Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }
