@@ -39,6 +39,10 @@ fn kill_and_resume() {
     assert!(!child.wait().unwrap().success());
     assert!(!broken.join("gat-karate").exists(), "killed before the end");
 
+    // Nor is its work lost because somebody forgets how to go on.
+    let forgotten = train(&config, &broken).output().unwrap();
+    common::assert_error(&forgotten, &["checkpoint.safetensors", "earlier run", "hint: --resume"]);
+
     let output = train(&config, &broken).arg("--resume").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     for file in ["model.safetensors", "config.json", "runs.json", "README.md"] {

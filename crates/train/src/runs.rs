@@ -25,6 +25,19 @@ pub struct RunsOptions {
     pub resume: bool,
 }
 
+impl RunsOptions {
+    /// The seeds of the runs, in their order.
+    pub fn seeds(&self) -> impl Iterator<Item = u64> {
+        let first = self.seed;
+        (0..self.runs).map(move |i| first.wrapping_add(i as u64))
+    }
+
+    /// The folder of a run.
+    pub fn folder(&self, seed: u64) -> Option<PathBuf> {
+        self.out.as_ref().map(|dir| dir.join(format!("seed-{seed}")))
+    }
+}
+
 /// Mean and sample standard deviation over runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -97,7 +110,7 @@ pub fn train_runs<O: Observer>(
     let done: Mutex<Done> = Mutex::default();
     let one = |i: usize| {
         let seed = options.seed.wrapping_add(i as u64);
-        let out = options.out.as_ref().map(|dir| dir.join(format!("seed-{seed}")));
+        let out = options.folder(seed);
         let result = trainer.run(seed, &RunOptions { out, resume: options.resume }, &mut observe(seed));
         let failed = result.is_err();
         done.lock().unwrap_or_else(PoisonError::into_inner).add(seed, result);

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use candle_geometric::data::NodeDataset;
 use candle_geometric::train::{
-    EpochReport, Flow, Observer, RunReport, RunsOptions, Summary, TrainConfig, TrainedRuns, Trainer, export,
-    train_runs,
+    CHECKPOINT, EpochReport, Flow, Observer, RunReport, RunsOptions, Summary, TrainConfig, TrainedRuns,
+    Trainer, export, train_runs,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Verdict;
 use super::device::DeviceName;
+use super::error::OrHint;
 use super::out::OutDir;
 use super::screen::{Screen, mean_std, percent};
 use super::task::load_data;
@@ -47,7 +48,7 @@ pub(crate) struct Train {
     /// The folder for checkpoints, event files and the model [default: runs/NAME, from NAME.toml]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on from the checkpoints in --out; without this, runs begin anew and replace what is there
+    /// Go on from the checkpoints in --out; without this, a run that has one there is an error
     #[arg(long)]
     resume: bool,
     /// The folder with the files of the data set, instead of the cache
@@ -78,9 +79,6 @@ impl Train {
             name.unwrap_or_default()
         );
         let out = OutDir::check(self.out.clone().unwrap_or_else(|| default_out(&self.config)))?;
-        let dataset = load_data(&config.data.name, self.data.as_deref())?;
-        let trainer = Trainer::new(&config, &dataset, &self.device.open()?)
-            .with_context(|| format!("cannot train with {}", self.config.display()))?;
         let options = RunsOptions {
             seed: self.seed.unwrap_or(config.training.seed),
             runs: self.runs,
@@ -88,6 +86,12 @@ impl Train {
             out: Some(out.path().to_path_buf()),
             resume: self.resume,
         };
+        if !self.resume {
+            keep_earlier_runs(&options)?;
+        }
+        let dataset = load_data(&config.data.name, self.data.as_deref())?;
+        let trainer = Trainer::new(&config, &dataset, &self.device.open()?)
+            .with_context(|| format!("cannot train with {}", self.config.display()))?;
         let progress = Progress::new(self.runs, config.training.epochs, config.training.loss.metric())?;
         let trained = train_runs(&trainer, &options, |_| progress.clone());
         progress.bar.finish_and_clear();
@@ -111,6 +115,16 @@ fn default_out(config: &Path) -> PathBuf {
     let stem = config.file_stem().filter(|stem| *stem != "train");
     let name = stem.or_else(|| config.parent()?.file_name()).unwrap_or("train".as_ref());
     Path::new("runs").join(name)
+}
+
+/// Hours of work are not replaced because somebody forgot `--resume`.
+fn keep_earlier_runs(options: &RunsOptions) -> Result<()> {
+    let mut checkpoints = options.seeds().filter_map(|seed| Some(options.folder(seed)?.join(CHECKPOINT)));
+    match checkpoints.find(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => Err(anyhow!("{} is of an earlier run, which this one would replace", path.display()))
+            .hint("--resume goes on from it; to begin anew, give another --out or remove that folder"),
+    }
 }
 
 /// Writes the model that validation picked: as a folder of the zoo, or the weights alone.
@@ -147,19 +161,13 @@ fn report(screen: &mut Screen, trained: &TrainedRuns, metric: &str) -> Result<()
     });
     let [val, test] = ["val", "test"].map(|part| format!("{part} {metric}"));
     screen.table(&["seed", "best epoch", "val loss", &val, &test, ""], rows.collect(), &[0, 1, 2, 3, 4])?;
-    let shown = |s: Summary| mean_std(s.mean, s.std);
     let runs = report.runs.len();
-    write!(
-        screen,
-        "{}: {val} {}",
-        if runs == 1 { "1 run".into() } else { format!("{runs} runs") },
-        shown(report.val)
-    )?;
-    if let Some(summary) = report.test {
-        write!(screen, ", {test} {}", shown(summary))?;
+    if runs == 1 {
+        return Ok(());
     }
-    writeln!(screen)?;
-    Ok(())
+    let shown = |s: Summary| mean_std(s.mean, s.std);
+    let test = report.test.map(|summary| format!(", {test} {}", shown(summary))).unwrap_or_default();
+    Ok(writeln!(screen, "{runs} runs: {val} {}{test}", shown(report.val))?)
 }
 
 /// One bar for all runs: epochs of a single run, or runs done. It stands on standard error, and only on a terminal; in a
@@ -176,7 +184,8 @@ impl Progress {
     fn new(runs: usize, epochs: usize, metric: &'static str) -> Result<Self> {
         let (length, unit) = if runs == 1 { (epochs, "epochs") } else { (runs, "runs") };
         let bar = ProgressBar::new(length as u64);
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}  [{{elapsed}}]");
+        // The message is cut where the terminal ends.
+        let template = format!("{{bar:20}} {{pos}}/{{len}} {unit} [{{elapsed}}]  {{wide_msg}}");
         bar.set_style(ProgressStyle::with_template(&template)?);
         Ok(Self { bar, runs, metric, done: Arc::default() })
     }
