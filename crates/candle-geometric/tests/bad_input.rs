@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use common::{assert_error, karate, program, run};
+use common::{assert_error, karate, program, run, stderr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -43,6 +43,13 @@ fn an_unknown_model() {
     let output = program().args(["run", "gat-karatee"]).env("CANDLE_GEOMETRIC_MODELS", zoo).output().unwrap();
     assert_error(&output, &["unknown model `gat-karatee`", "did you mean gat-karate", "hint: "]);
     assert_error(&run(&["info", "/no/such/folder"]), &["unknown model"]);
+    let weights = karate::model().join("model.safetensors");
+    assert_error(&run(&["run", weights.to_str().unwrap()]), &["a model is a folder"]);
+    let empty = tempfile::tempdir().unwrap();
+    let output = run(&["run", empty.path().to_str().unwrap()]);
+    assert_error(&output, &["config.json", "hint: a model is a folder"]);
+    let cause = if cfg!(unix) { "No such file" } else { "cannot find" };
+    assert_eq!(stderr(&output).matches(cause).count(), 1, "a cause is told once: {}", stderr(&output));
 }
 
 #[test]
@@ -140,6 +147,7 @@ fn no_network() {
     let empty = tempfile::tempdir().unwrap();
     let data = empty.path().to_str().unwrap();
     assert_error(&offline(&["run", model, "--data", data]), &["ind.cora.graph", data, "--data DIR"]);
+    assert_error(&offline(&["run", model, "--data", "/no/such"]), &["/no/such", "no such folder"]);
 }
 
 #[test]

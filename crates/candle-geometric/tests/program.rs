@@ -76,6 +76,8 @@ fn run_shows_every_node_and_the_entropy_of_every_head() {
     let shown = value["predictions"].as_array().unwrap();
     assert_eq!(shown.len(), 5);
     assert!(shown.iter().all(|node| node["part"] == "test"));
+    let none = stdout(&run(&["run", model, "--limit", "0"]));
+    assert!(none.contains("accuracy: test") && !none.contains("most attended"), "{none}");
     // Two heads in the first layer, one in the second. The mean of ln(degree + 1) bounds the entropy.
     let layers = value["attention"].as_array().unwrap();
     assert_eq!(layers.iter().map(|l| l["heads"].as_array().unwrap().len()).collect::<Vec<_>>(), [2, 1]);
@@ -115,6 +117,15 @@ fn evaluate_holds_the_weights_to_their_card() {
     let off = run(&["evaluate", spoilt.path().to_str().unwrap()]);
     assert_eq!(off.status.code(), Some(1), "{}{}", stdout(&off), stderr(&off));
     assert!(stdout(&off).contains("FAIL"));
+}
+
+/// Where there is a device that is always full.
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = program().arg("list").stdout(full).output().unwrap();
+    assert_error(&output, &["cannot write to standard output"]);
 }
 
 #[test]

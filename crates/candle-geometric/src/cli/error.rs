@@ -38,9 +38,14 @@ impl<T, E: Into<Error>> OrHint<T> for Result<T, E> {
 
 /// Writes an error to standard error: `error:`, one line per cause, and the hint.
 pub(crate) fn report(error: &Error) {
-    let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
-        text.push_str(&format!("  caused by: {cause}\n"));
+    let mut last = error.to_string();
+    let mut text = format!("error: {last}\n");
+    for cause in error.chain().skip(1).map(|cause| cause.to_string()) {
+        // Many an error ends with its cause already.
+        if !last.ends_with(&cause) {
+            text.push_str(&format!("  caused by: {cause}\n"));
+            last = cause;
+        }
     }
     for hint in error.chain().filter_map(|e| e.downcast_ref::<Hint>()) {
         text.push_str(&format!("hint: {}\n", hint.text));

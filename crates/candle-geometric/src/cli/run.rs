@@ -235,7 +235,9 @@ impl<'a> Report<'a> {
             "",
             "most attended neighbours (last layer, mean of heads)",
         ];
-        screen.table(&header, rows.collect(), &[0])?;
+        if !nodes.is_empty() {
+            screen.table(&header, rows.collect(), &[0])?;
+        }
         if nodes.len() < self.predicted.len() {
             let text = format!("{} of {} nodes; --limit N shows more", nodes.len(), self.predicted.len());
             writeln!(screen, "{}", screen.faint(&text))?;

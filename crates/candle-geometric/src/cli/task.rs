@@ -15,12 +15,17 @@ use super::error::OrHint;
 pub(crate) fn load_model(spec: &str, device: &Device) -> Result<Pretrained> {
     let loaded = models::from_pretrained(spec, device);
     let hint = match &loaded {
-        Err(models::Error::UnknownModel { .. }) => "`candle-geometric list` shows the models of the zoo",
+        Err(models::Error::UnknownModel { .. }) => {
+            "`candle-geometric list` shows the models of the zoo".into()
+        }
         Err(models::Error::Sha256 { .. } | models::Error::Weights { .. }) => {
-            "get the files of the model again"
+            "get the files of the model again".into()
         }
         Err(models::Error::Download { .. }) => {
-            "check the network, or pass a folder with the files of the model"
+            format!("there is no folder {spec} here, so the Hub was asked: check the name and the network")
+        }
+        Err(models::Error::Io { path, .. }) if path.ends_with("config.json") => {
+            "a model is a folder that holds config.json and the weights".into()
         }
         _ => return Ok(loaded?),
     };
@@ -29,12 +34,11 @@ pub(crate) fn load_model(spec: &str, device: &Device) -> Result<Pretrained> {
 
 /// Loads a data set from a folder, or from the cache (which is filled over the network when it lacks the files).
 pub(crate) fn load_data(name: &str, folder: Option<&Path>) -> Result<NodeDataset> {
-    let source = folder.map_or(Source::Cache, |folder| Source::Folder(folder.to_path_buf()));
-    let loaded = data::load(name, &source);
-    match &loaded {
-        Err(data::Error::MissingFiles { .. }) => loaded.hint("`--data DIR` takes the files from a folder"),
-        _ => Ok(loaded?),
+    if let Some(folder) = folder {
+        ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
     }
+    let source = folder.map_or(Source::Cache, |folder| Source::Folder(folder.to_path_buf()));
+    Ok(data::load(name, &source)?)
 }
 
 /// A model on its data.

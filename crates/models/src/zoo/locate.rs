@@ -42,6 +42,9 @@ fn locate_in(spec: &str, roots: &[PathBuf], catalog: Vec<CatalogEntry>) -> Resul
     if let Some(entry) = catalog.into_iter().find(|e| e.name == spec) {
         return Ok(Location::Hub { repo: format!("{OWNER}/{spec}"), pinned: Some(Box::new(entry)) });
     }
+    if folder.is_file() {
+        return Err(Error::file(folder, "a model is a folder with a config.json, and this is a file"));
+    }
     match spec.split_once('/') {
         Some((owner, name)) if is_name(owner) && is_name(name) => {
             Ok(Location::Hub { repo: spec.to_string(), pinned: None })
@@ -123,6 +126,10 @@ mod tests {
         assert!(
             matches!(elsewhere, Location::Hub { repo, pinned: Some(_) } if repo == "candle-geometric/gat-pubmed")
         );
+        let weights = folder.join("model.safetensors");
+        std::fs::write(&weights, "").unwrap();
+        let file = locate_in(weights.to_str().unwrap(), &[], vec![]).unwrap_err().to_string();
+        assert!(file.contains("model.safetensors: a model is a folder"), "{file}");
         let foreign = locate_in("somebody/their-gat", &roots, vec![]).unwrap();
         assert!(matches!(foreign, Location::Hub { repo, pinned: None } if repo == "somebody/their-gat"));
     }
