@@ -25,9 +25,12 @@ pub struct PaperGatConfig {
     /// The number of heads of the second layer, which are averaged: 1 for Cora and Citeseer, 8 for Pubmed. Default 1.
     #[serde(default = "crate::basic_gnn::one")]
     pub out_heads: usize,
-    /// The probability with which inputs of both layers, and attention weights, are dropped in training. Default 0.6.
+    /// The probability with which inputs of both layers are dropped in training. Default 0.6.
     #[serde(default = "dropout_probability")]
     pub dropout: f64,
+    /// The probability with which attention weights are dropped in training. Default that of the inputs, as in the paper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention_dropout: Option<f64>,
 }
 
 fn eight() -> usize {
@@ -48,6 +51,7 @@ impl PaperGatConfig {
             heads: eight(),
             out_heads: 1,
             dropout: dropout_probability(),
+            attention_dropout: None,
         }
     }
 }
@@ -72,8 +76,9 @@ impl PaperGat {
     /// # Errors
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &PaperGatConfig, vb: VarBuilder<'_>) -> Result<Self> {
-        let PaperGatConfig { in_channels, out_channels, hidden_channels, heads, out_heads, dropout } =
+        let PaperGatConfig { in_channels, out_channels, hidden_channels, heads, out_heads, dropout, .. } =
             *config;
+        let on_attention = config.attention_dropout.unwrap_or(dropout);
         let sizes = [
             ("in_channels", in_channels),
             ("out_channels", out_channels),
@@ -82,11 +87,15 @@ impl PaperGat {
             ("out_heads", out_heads),
         ];
         check_sizes("PaperGAT", &sizes)?;
-        let conv1 = GatConvConfig { heads, dropout, ..GatConvConfig::new(in_channels, hidden_channels) };
+        let conv1 = GatConvConfig {
+            heads,
+            dropout: on_attention,
+            ..GatConvConfig::new(in_channels, hidden_channels)
+        };
         let conv2 = GatConvConfig {
             heads: out_heads,
             concat: false,
-            dropout,
+            dropout: on_attention,
             ..GatConvConfig::new(heads * hidden_channels, out_channels)
         };
         let conv1 = GatConv::new(&conv1, vb.pp("conv1"))?;
