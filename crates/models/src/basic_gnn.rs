@@ -202,9 +202,9 @@ impl<C: Convolution> BasicGnn<C> {
             ("out_channels", shared.out_channels.unwrap_or(hidden_channels)),
         ];
         check_sizes(shared.architecture, &sizes)?;
-        if !(0.0..1.0).contains(&shared.dropout) {
+        if !(0.0..=1.0).contains(&shared.dropout) {
             return Err(
-                shared.error(format!("dropout is {}, expected a number from 0 to below 1", shared.dropout))
+                shared.error(format!("dropout is {}, expected a probability in [0, 1]", shared.dropout))
             );
         }
         let output = if shared.jk.is_none() { shared.out_channels } else { None };
@@ -235,6 +235,7 @@ impl<C: Convolution> BasicGnn<C> {
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
         let mut x = x.clone();
@@ -242,7 +243,7 @@ impl<C: Convolution> BasicGnn<C> {
         for (i, conv) in self.convs.iter().enumerate() {
             x = conv.forward(&x, edges, edge_attr, mode)?;
             if let Some(hidden) = self.hidden.get(i) {
-                x = hidden.forward(&x, mode)?;
+                x = hidden.forward(&x, batch, mode)?;
             }
             if self.jk.is_some() {
                 layers.push(x.clone());
@@ -269,7 +270,7 @@ impl<C: Convolution> BasicGnn<C> {
             let (result, attention) = conv.with_attention(&x, edges, edge_attr)?;
             all.extend(attention);
             x = match self.hidden.get(i) {
-                Some(hidden) => hidden.forward(&result, Mode::Eval)?,
+                Some(hidden) => hidden.forward(&result, None, Mode::Eval)?,
                 None => result,
             };
         }
@@ -295,10 +296,10 @@ impl Hidden {
         Ok(Self { norm, act, act_first: shared.act_first, dropout: shared.dropout })
     }
 
-    fn forward(&self, x: &Tensor, mode: Mode<'_>) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, batch: Option<&EdgeIndex>, mode: Mode<'_>) -> Result<Tensor> {
         let act = |x: Tensor| self.act.map_or(Ok(x.clone()), |act| act.forward(&x));
         let norm =
-            |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, None, mode));
+            |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, batch, mode));
         let x = if self.act_first { norm(act(x.clone())?)? } else { act(norm(x.clone())?)? };
         Ok(dropout(&x, self.dropout, mode)?)
     }

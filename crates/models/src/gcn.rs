@@ -69,14 +69,15 @@ impl Convolution for GcnConv {
 }
 
 impl GraphModel for Gcn {
-    fn forward_t(
+    fn forward_batch(
         &self,
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
-        self.0.forward(x, edges, edge_attr, mode)
+        self.0.forward(x, edges, edge_attr, batch, mode)
     }
 
     fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>> {

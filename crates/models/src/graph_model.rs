@@ -10,19 +10,34 @@ pub trait GraphModel: Send + Sync {
     /// The output for each node: `[N, out_channels]` (logits, where the task is classification) of `x`, `[N, in_channels]`.
     ///
     /// `edge_attr` is what the architecture takes with an edge: features `[E, edge_dim]` for a `Gat` that was made
-    /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`. Norms that look at graphs take all nodes for
-    /// one graph.
+    /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`. `batch` is the graph of each node, as
+    /// [`EdgeIndex::from_batch`] makes it, for norms that look at graphs; without it they take all nodes for one graph.
     ///
     /// # Errors
     /// If shapes, types or devices do not fit, or `edge_attr` is given to a model that takes none or lacking where one is
     /// wanted.
+    fn forward_batch(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor>;
+
+    /// [`GraphModel::forward_batch`] of one graph.
+    ///
+    /// # Errors
+    /// As [`GraphModel::forward_batch`].
     fn forward_t(
         &self,
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
         mode: Mode<'_>,
-    ) -> Result<Tensor>;
+    ) -> Result<Tensor> {
+        self.forward_batch(x, edges, edge_attr, None, mode)
+    }
 
     /// The attention of every layer that has any, in evaluation mode, first layer first; none for a model without attention.
     ///

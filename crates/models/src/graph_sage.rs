@@ -1,7 +1,8 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::Mode;
-use candle_geometric_nn::conv::{Attention, SageAggr, SageConv, SageConvConfig};
+use candle_geometric_nn::aggr::{AggrKwargs, Aggrs};
+use candle_geometric_nn::conv::{Attention, SageConv, SageConvConfig};
 use candle_nn::VarBuilder;
 
 use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config};
@@ -12,7 +13,10 @@ basic_gnn_config! {
     GraphSageConfig {
         /// How neighbours are combined. Default `mean`.
         #[serde(default)]
-        aggr: SageAggr = SageAggr::default(),
+        aggr: Aggrs = Aggrs::default(),
+        /// Arguments of the aggregation. Default none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aggr_kwargs: Option<AggrKwargs> = None,
         /// Whether results are scaled to length 1. Default false.
         #[serde(default)]
         normalize: bool = false,
@@ -44,7 +48,8 @@ impl GraphSage {
     pub fn new(config: &GraphSageConfig, vb: VarBuilder<'_>) -> Result<Self> {
         let conv = |inputs: usize, outputs: usize, _: bool, vb: VarBuilder<'_>| {
             let config = SageConvConfig {
-                aggr: config.aggr,
+                aggr: config.aggr.clone(),
+                aggr_kwargs: config.aggr_kwargs.clone(),
                 normalize: config.normalize,
                 root_weight: config.root_weight,
                 project: config.project,
@@ -73,14 +78,15 @@ impl Convolution for SageConv {
 }
 
 impl GraphModel for GraphSage {
-    fn forward_t(
+    fn forward_batch(
         &self,
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
-        self.0.forward(x, edges, edge_attr, mode)
+        self.0.forward(x, edges, edge_attr, batch, mode)
     }
 
     fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>> {

@@ -104,11 +104,12 @@ impl PaperGat {
 }
 
 impl GraphModel for PaperGat {
-    fn forward_t(
+    fn forward_batch(
         &self,
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
+        _: Option<&EdgeIndex>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
         let x = dropout(x, self.dropout, mode)?;

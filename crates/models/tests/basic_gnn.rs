@@ -151,6 +151,27 @@ fn every_norm_and_jumping_knowledge_trains_all_parameters() {
     }
 }
 
+/// Norms that look at graphs: each graph of a batch comes out as it does alone.
+#[test]
+fn the_graphs_of_a_batch_do_not_see_each_other() {
+    let (x, edges) = graph();
+    let pairs = edges.iter().chain(edges.iter().map(|(j, i)| (j + 6, i + 6)));
+    let both = EdgeIndex::from_pairs(pairs, 12).unwrap();
+    let y = (numbers(&[6, 5], 7) * 3.0).unwrap();
+    let x_both = Tensor::cat(&[&x, &y], 0).unwrap();
+    let ids: Vec<u32> = (0..12).map(|i| i / 6).collect();
+    let batch = EdgeIndex::from_batch(&ids, 2).unwrap();
+    for norm in ["layer", "graph", "pair", "instance"] {
+        let config = config("GraphSAGE", json!({"norm": norm, "act": "elu"}));
+        let model = config.build(weights(&config)).unwrap();
+        let run = |batch| model.forward_batch(&x_both, &both, None, batch, Mode::Eval).unwrap();
+        let together = run(Some(&batch));
+        close(&together.narrow(0, 0, 6).unwrap(), &model.forward(&x, &edges).unwrap());
+        close(&together.narrow(0, 6, 6).unwrap(), &model.forward(&y, &edges).unwrap());
+        assert_ne!(together.to_vec2::<f32>().unwrap(), run(None).to_vec2::<f32>().unwrap(), "{norm}");
+    }
+}
+
 #[test]
 fn what_comes_with_an_edge_is_used_or_refused() {
     let (x, edges) = graph();

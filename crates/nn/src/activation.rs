@@ -161,8 +161,12 @@ impl Activation {
             Self::Celu { alpha } => ((x / alpha)?.elu(1.0)?.minimum(0.0)? * alpha)?.add(&x.relu()?)?,
             Self::Selu => (x.elu(1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5)?,
             Self::LeakyRelu { negative_slope } => (x.relu()? - (x.neg()?.relu()? * negative_slope)?)?,
-            Self::Gelu => x.gelu_erf()?,
-            Self::GeluTanh => x.gelu()?,
+            // Not Candle's own: the constants in their gradients have six digits.
+            Self::Gelu => (((x * 0.5f64.sqrt())?.erf()? + 1.0)? * (x * 0.5)?)?,
+            Self::GeluTanh => {
+                let cubic = ((x.sqr()? * 0.044_715)? + 1.0)?.mul(x)?;
+                (((cubic * std::f64::consts::FRAC_2_PI.sqrt())?.tanh()? + 1.0)? * (x * 0.5)?)?
+            }
             Self::Silu => x.silu()?,
             Self::Mish => (softplus(x)?.tanh()? * x)?,
             Self::Softplus => softplus(x)?,

@@ -96,8 +96,8 @@ impl JumpingKnowledge {
                     return Err(Error::argument(LAYER, "channels", expected, channels.to_string()));
                 }
                 Kind::Lstm {
-                    forward: Box::new(lstm(channels, size, Direction::Forward, &vb.pp("lstm"))?),
-                    backward: Box::new(lstm(channels, size, Direction::Backward, &vb.pp("lstm"))?),
+                    forward: Box::new(lstm(channels, size, Direction::Forward, 0, &vb.pp("lstm"))?),
+                    backward: Box::new(lstm(channels, size, Direction::Backward, 0, &vb.pp("lstm"))?),
                     att: Linear::new(2 * size, 1, true, vb.pp("att"))?,
                     num_layers,
                 }
@@ -136,15 +136,21 @@ impl JumpingKnowledge {
     }
 }
 
-/// An LSTM of one layer that starts as PyTorch's: everything uniform in ±1/√size.
-pub(crate) fn lstm(in_channels: usize, size: usize, direction: Direction, vb: &VarBuilder) -> Result<LSTM> {
+/// A layer of an LSTM, which starts as PyTorch's: everything uniform in ±1/√size.
+pub(crate) fn lstm(
+    in_channels: usize,
+    size: usize,
+    direction: Direction,
+    layer_idx: usize,
+    vb: &VarBuilder,
+) -> Result<LSTM> {
     let start = init::fan_in_uniform(size);
     let config = LSTMConfig {
         w_ih_init: start,
         w_hh_init: start,
         b_ih_init: Some(start),
         b_hh_init: Some(start),
-        layer_idx: 0,
+        layer_idx,
         direction,
     };
     Ok(LSTM::new(in_channels, size, config, vb.clone())?)

@@ -42,9 +42,18 @@ fn activations_are_their_functions() {
     // Known values of Φ: Φ(1) = 0.841344746…
     let one = Tensor::new(&[1f64], &Device::Cpu).unwrap();
     let gelu = values(&Activation::Gelu.forward(&one).unwrap())[0];
-    assert!((gelu - 0.841_344_746_068_543).abs() < 1e-6, "{gelu}");
+    assert!((gelu - 0.841_344_746_068_542_9).abs() < 1e-14, "{gelu}");
     let tanh = values(&Activation::GeluTanh.forward(&one).unwrap())[0];
     assert!((tanh - gelu).abs() < 1e-3 && tanh != gelu);
+}
+
+/// d/dx x Φ(x) = Φ(x) + x φ(x); Φ(1) and φ(1) to all digits.
+#[test]
+fn the_gradient_of_gelu_has_all_digits() {
+    let one = Var::new(&[1f64], &Device::Cpu).unwrap();
+    let grads = Activation::Gelu.forward(&one).unwrap().backward().unwrap();
+    let gradient = values(grads.get(&one).unwrap())[0];
+    assert!((gradient - (0.841_344_746_068_542_9 + 0.241_970_724_519_143_4)).abs() < 1e-14, "{gradient}");
 }
 
 #[test]
@@ -55,6 +64,7 @@ fn gradients_of_activations_are_those_of_finite_differences() {
         let activation: Activation = name.parse().unwrap();
         check_gradients(&SeededVarMap::new(0), &[&x], || activation.forward(&x));
     }
+    check_gradients(&SeededVarMap::new(0), &[&x], || Activation::GeluTanh.forward(&x));
     // Far out, where the simple forms overflow.
     let far = Var::new(&[-900f64, 900.], &Device::Cpu).unwrap();
     for name in ["softplus", "logsigmoid", "mish", "silu"] {

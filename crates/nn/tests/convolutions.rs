@@ -5,7 +5,8 @@ mod common;
 
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_nn::conv::{GcnConv, GcnConvConfig, SageAggr, SageConv, SageConvConfig};
+use candle_geometric_nn::aggr::{Aggr, AggrKwargs, Aggrs};
+use candle_geometric_nn::conv::{GcnConv, GcnConvConfig, SageConv, SageConvConfig};
 use candle_geometric_nn::{Mode, SeededVarMap};
 use common::{check_gradients, distance, messy_graph, normal, values, var};
 
@@ -76,6 +77,28 @@ fn gcn_keeps_the_weights_of_the_self_loops_that_are_there() {
     assert!(distance(&out, &expected) < 1e-12);
 }
 
+/// PyTorch writes the weights of a node's self-loops to one place, and gives each of them the gradient of that place.
+#[test]
+fn gcn_gives_all_self_loops_of_a_node_the_gradient_of_the_last() {
+    let g = EdgeIndex::from_pairs([(1, 1), (0, 1), (1, 1), (2, 2), (1, 2), (1, 1)], 3).unwrap();
+    let (x, w) =
+        (normal(&[3, 3], 1), candle_core::Var::new(&[9f64, 1., 8., 2., 3., 0.5], &Device::Cpu).unwrap());
+    let (_, conv) = gcn(&GcnConvConfig::new(3, 2));
+    let run = |g: &EdgeIndex, w: &candle_core::Var| {
+        let out = conv.forward_edges(&x, g, Some(w), Mode::Eval).unwrap();
+        let grads = out.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        (out, values(grads.get(w).unwrap()))
+    };
+    let (out, grads) = run(&g, &w);
+    let once = EdgeIndex::from_pairs([(0, 1), (2, 2), (1, 2), (1, 1)], 3).unwrap();
+    let w = candle_core::Var::new(&[1f64, 2., 3., 0.5], &Device::Cpu).unwrap();
+    let (expected, single) = run(&once, &w);
+    assert!(distance(&out, &expected) < 1e-12);
+    for (gradient, of) in grads.iter().zip([3, 0, 3, 1, 2, 3]) {
+        assert!((gradient - single[of]).abs() < 1e-12, "{grads:?} {single:?}");
+    }
+}
+
 #[test]
 fn gcn_gradients_reach_the_edge_weights_through_the_degrees() {
     let g = messy_graph(7, 14, 1);
@@ -121,29 +144,40 @@ fn sage_is_its_equation() {
     let g = messy_graph(9, 25, 2);
     let x = normal(&[9, 4], 1);
     let rows = x.to_vec2::<f64>().unwrap();
-    let reduce = |aggr: SageAggr, i: u32, k: usize| {
+    let reduce = |aggr: Aggr, i: u32, k: usize| {
         let incoming: Vec<f64> = g.iter().filter(|e| e.1 == i).map(|e| rows[e.0 as usize][k]).collect();
         let n = incoming.len();
         let incoming = incoming.into_iter();
         match aggr {
             _ if n == 0 => {
-                if aggr == SageAggr::Mul {
+                if aggr == Aggr::Mul {
                     1.0
                 } else {
                     0.0
                 }
             }
-            SageAggr::Mean => incoming.sum::<f64>() / n as f64,
-            SageAggr::Sum => incoming.sum(),
-            SageAggr::Max => incoming.fold(f64::NEG_INFINITY, f64::max),
-            SageAggr::Min => incoming.fold(f64::INFINITY, f64::min),
-            SageAggr::Mul => incoming.product(),
+            Aggr::Mean => incoming.sum::<f64>() / n as f64,
+            Aggr::Sum => incoming.sum(),
+            Aggr::Max => incoming.fold(f64::NEG_INFINITY, f64::max),
+            Aggr::Min => incoming.fold(f64::INFINITY, f64::min),
+            Aggr::Mul => incoming.product(),
+            Aggr::Var | Aggr::Std => {
+                let mean = incoming.clone().sum::<f64>() / n as f64;
+                let var = incoming.map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+                if aggr == Aggr::Var { var } else { var.sqrt() }
+            }
+            Aggr::Softmax => {
+                incoming.clone().map(|v| v * v.exp()).sum::<f64>() / incoming.map(f64::exp).sum::<f64>()
+            }
+            Aggr::PowerMean => incoming.sum::<f64>() / n as f64,
         }
     };
-    for aggr in [SageAggr::Mean, SageAggr::Sum, SageAggr::Max, SageAggr::Min, SageAggr::Mul] {
+    let all = [Aggr::Mean, Aggr::Sum, Aggr::Max, Aggr::Min, Aggr::Mul];
+    for aggr in all.into_iter().chain([Aggr::Var, Aggr::Std, Aggr::Softmax, Aggr::PowerMean]) {
         // Fewer outputs than inputs, and more: sums are taken after, or before, the linear map.
         for out_channels in [2, 6] {
-            let (map, conv) = sage(&SageConvConfig { aggr, ..SageConvConfig::new(4, out_channels) });
+            let (map, conv) =
+                sage(&SageConvConfig { aggr: aggr.into(), ..SageConvConfig::new(4, out_channels) });
             let get = |name: &str| map.get(name).unwrap().as_tensor().clone();
             let pooled: Vec<f64> = (0..36).map(|k| reduce(aggr, k / 4, k as usize % 4)).collect();
             let pooled = Tensor::from_vec(pooled, (9, 4), &Device::Cpu).unwrap();
@@ -155,15 +189,50 @@ fn sage_is_its_equation() {
     }
 }
 
+/// Several aggregations stand side by side, each with its own arguments and parameters.
+#[test]
+fn sage_aggregates_in_several_ways_at_once() {
+    let g = messy_graph(7, 14, 3);
+    let x = var(&[7, 3], 1);
+    let kwargs: AggrKwargs = serde_json::from_str(
+        r#"{"aggrs_kwargs": [{"learn": true, "t": 0.5}, {}, {"p": 3.0, "learn": true}]}"#,
+    )
+    .unwrap();
+    let names = vec![Aggr::Softmax, Aggr::Std, Aggr::PowerMean];
+    let config = SageConvConfig {
+        aggr: Aggrs::Many(names.clone()),
+        aggr_kwargs: Some(kwargs),
+        root_weight: false,
+        bias: false,
+        ..SageConvConfig::new(3, 2)
+    };
+    let (map, conv) = sage(&config);
+    assert_eq!(map.get("lin_l.weight").unwrap().dims(), [2, 9]);
+    assert_eq!(values(&map.get("aggr_module.aggrs.0.t").unwrap()), [0.5]);
+    check_gradients(&map, &[&x], || conv.forward(x.as_tensor(), &g));
+
+    let wrong = SageConvConfig { aggr: Aggrs::Many(names[1..].to_vec()), ..config };
+    let vb = SeededVarMap::new(0).var_builder(DType::F64, &Device::Cpu);
+    assert!(SageConv::new(&wrong, vb.clone()).unwrap_err().to_string().contains("2 and 3"));
+    let kwargs = serde_json::from_str(r#"{"t": 1.0}"#).unwrap();
+    let mean = SageConvConfig { aggr_kwargs: Some(kwargs), ..SageConvConfig::new(3, 2) };
+    assert!(SageConv::new(&mean, vb).unwrap_err().to_string().contains("no arguments of Mean, got t"));
+}
+
 #[test]
 fn sage_gradients_are_those_of_finite_differences() {
     let g = messy_graph(7, 14, 3);
     let x = var(&[7, 3], 1);
     for (aggr, project, normalize) in
-        [(SageAggr::Mean, true, true), (SageAggr::Sum, false, false), (SageAggr::Max, true, false)]
+        [(Aggr::Mean, true, true), (Aggr::Sum, false, false), (Aggr::Max, true, false)]
     {
         for out_channels in [2, 4] {
-            let config = SageConvConfig { aggr, project, normalize, ..SageConvConfig::new(3, out_channels) };
+            let config = SageConvConfig {
+                aggr: aggr.into(),
+                project,
+                normalize,
+                ..SageConvConfig::new(3, out_channels)
+            };
             let (map, conv) = sage(&config);
             check_gradients(&map, &[&x], || conv.forward(x.as_tensor(), &g));
         }

@@ -31,10 +31,10 @@ impl Inputs {
         self.outputs.contains_key(name)
     }
 
-    /// The number of rows of the peer's first output: how many nodes or graphs there are where the inputs alone do
-    /// not tell (the last graphs of a batch may be empty).
+    /// The number of rows of the peer's output (`out`, or `out.y` beside the attention): how many nodes or graphs
+    /// there are where the inputs alone do not tell (the last graphs of a batch may be empty).
     pub(crate) fn output_rows(&self) -> Result<usize> {
-        let shape = self.outputs.values().next().and_then(|s| s.first());
+        let shape = self.outputs.get("").or(self.outputs.get("y")).and_then(|s| s.first());
         shape.copied().context("the output has no rows")
     }
 

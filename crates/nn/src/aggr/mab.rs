@@ -7,12 +7,20 @@ use candle_nn::{VarBuilder, ops::softmax};
 use crate::norm::{LayerNorm, LayerNormConfig, LayerNormMode};
 use crate::{Linear, Mode, Result, dropout, init};
 
-/// Sets padded to one size: elements `[B, S, C]`, and −∞ (as a large negative number) where there is no element,
-/// `[B, 1, 1, S]`; no mask where every set is full.
+/// Sets padded to one size: elements `[B, S, C]`; no mask where every set is full.
 #[derive(Debug, Clone)]
 pub(super) struct Sets {
     pub x: Tensor,
-    pub mask: Option<Tensor>,
+    pub mask: Option<Mask>,
+}
+
+/// Which elements of padded sets there are.
+#[derive(Debug, Clone)]
+pub(super) struct Mask {
+    /// `[B, 1, 1, S]`: 0, and −∞ (as a large negative number) where there is no element.
+    pub elements: Tensor,
+    /// `[B, 1, 1, 1]`: 1, and 0 for a set without elements.
+    pub filled: Tensor,
 }
 
 /// Multi-head attention of queries to keys, then a row-wise map, both residual (Lee et al., *Set Transformer*, ICML
@@ -81,9 +89,13 @@ impl Mab {
         let (key, value) = (self.project(&y.x, 1)?, self.project(&y.x, 2)?);
         let mut scores = query.matmul(&key.transpose(2, 3)?.contiguous()?)?;
         if let Some(mask) = &y.mask {
-            scores = scores.broadcast_add(mask)?;
+            scores = scores.broadcast_add(&mask.elements)?;
         }
-        let alpha = dropout(&softmax(&scores, D::Minus1)?, self.dropout, mode)?;
+        let mut alpha = dropout(&softmax(&scores, D::Minus1)?, self.dropout, mode)?;
+        if let Some(mask) = &y.mask {
+            // Nothing comes from a set without elements.
+            alpha = alpha.broadcast_mul(&mask.filled)?;
+        }
         let out = alpha.matmul(&value)?.transpose(1, 2)?.reshape((b * sx, c))?;
         Ok(self.out_proj.forward(&out)?.reshape((b, sx, c))?)
     }

@@ -2,20 +2,26 @@
 //!
 //! Row e of `x` belongs to the group `edges.destination()[e]`. To pool the nodes of a batch, `edges` is
 //! [`EdgeIndex::from_batch`](candle_geometric_graph::EdgeIndex::from_batch); to aggregate messages in a layer, it is
-//! the graph itself. A group without rows gets zeros.
+//! the graph itself. A group without rows gets zeros, unless the aggregation says otherwise.
 
 mod attentional;
 mod basic;
 mod mab;
+mod power_mean;
+mod resolve;
 mod set2set;
 mod set_transformer;
 mod softmax;
+mod variance;
 
 pub use attentional::{AttentionalAggregation, AttentionalAggregationConfig};
 pub use basic::{MaxAggregation, MeanAggregation, MinAggregation, MulAggregation, SumAggregation};
+pub use power_mean::{PowerMeanAggregation, PowerMeanAggregationConfig};
+pub use resolve::{Aggr, AggrKwargs, Aggregation, Aggrs};
 pub use set_transformer::{SetTransformerAggregation, SetTransformerAggregationConfig};
 pub use set2set::{Set2Set, Set2SetConfig};
 pub use softmax::{SoftmaxAggregation, SoftmaxAggregationConfig};
+pub use variance::{StdAggregation, VarAggregation};
 
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows;
 use crate::jumping_knowledge::lstm;
-use crate::{Error, Result};
+use crate::{Error, Result, config};
 
 const LAYER: &str = "Set2Set";
 
@@ -19,6 +19,16 @@ pub struct Set2SetConfig {
     pub in_channels: usize,
     /// How often the set is read.
     pub processing_steps: usize,
+    /// The number of layers of the LSTM. Default 1.
+    #[serde(default = "config::one")]
+    pub num_layers: usize,
+}
+
+impl Set2SetConfig {
+    /// The defaults of PyTorch Geometric.
+    pub fn new(in_channels: usize, processing_steps: usize) -> Self {
+        Self { in_channels, processing_steps, num_layers: 1 }
+    }
 }
 
 /// A set read several times by an LSTM with attention (Vinyals, Bengio, Kudlur, *Order Matters: Sequence to sequence
@@ -27,7 +37,8 @@ pub struct Set2SetConfig {
 /// > q = LSTM(q*); α = softmax(⟨x, q⟩) over the rows of the group; q* = q ‖ Σ α x
 ///
 /// from a q* of zeros, `processing_steps` times. Shapes: x `[E, F]`, result q* `[groups, 2F]`. Parameters
-/// `lstm.weight_ih_l0` `[4F, 2F]`, `lstm.weight_hh_l0` `[4F, F]`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0` `[4F]`.
+/// `lstm.weight_ih_l0` `[4F, 2F]`, `lstm.weight_hh_l0` `[4F, F]`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0` `[4F]`; further
+/// layers `l1`, … have a `weight_ih` `[4F, F]`.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -35,7 +46,7 @@ pub struct Set2SetConfig {
 /// use candle_geometric_nn::{SeededVarMap, aggr::{Set2Set, Set2SetConfig}};
 /// # fn main() -> Result<(), candle_geometric_nn::Error> {
 /// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
-/// let pool = Set2Set::new(&Set2SetConfig { in_channels: 6, processing_steps: 3 }, vb)?;
+/// let pool = Set2Set::new(&Set2SetConfig::new(6, 3), vb)?;
 /// let x = Tensor::ones((3, 6), DType::F32, &Device::Cpu)?;
 /// assert_eq!(pool.forward(&x, &EdgeIndex::from_batch(&[0, 0, 1], 2)?)?.dims(), [2, 12]);
 /// # Ok(()) }
@@ -43,7 +54,8 @@ pub struct Set2SetConfig {
 #[derive(Debug, Clone)]
 pub struct Set2Set {
     config: Set2SetConfig,
-    lstm: LSTM,
+    /// First layer first.
+    lstm: Vec<LSTM>,
 }
 
 impl Set2Set {
@@ -53,13 +65,18 @@ impl Set2Set {
     /// If a number is 0, or `vb` has no such parameters.
     pub fn new(config: &Set2SetConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        for (argument, value) in [("in_channels", c.in_channels), ("processing_steps", c.processing_steps)] {
+        for (argument, value) in [
+            ("in_channels", c.in_channels),
+            ("processing_steps", c.processing_steps),
+            ("num_layers", c.num_layers),
+        ] {
             if value == 0 {
                 return Err(Error::argument(LAYER, argument, "at least 1", "0"));
             }
         }
-        let lstm = lstm(2 * c.in_channels, c.in_channels, Direction::Forward, &vb.pp("lstm"))?;
-        Ok(Self { config: c, lstm })
+        let (f, vb) = (c.in_channels, vb.pp("lstm"));
+        let layer = |i| lstm(if i == 0 { 2 * f } else { f }, f, Direction::Forward, i, &vb);
+        Ok(Self { lstm: (0..c.num_layers).map(layer).collect::<Result<_>>()?, config: c })
     }
 
     /// One row per group.
@@ -70,12 +87,17 @@ impl Set2Set {
         let f = self.config.in_channels;
         let rows = rows(LAYER, x, Some(f), edges)?;
         let groups = rows.num_dst();
-        let mut state = self.lstm.zero_state(groups)?;
+        let start = self.lstm.iter().map(|layer| layer.zero_state(groups));
+        let mut states = start.collect::<candle_core::Result<Vec<_>>>()?;
         let mut q_star = Tensor::zeros((groups, 2 * f), x.dtype(), x.device())?;
         for _ in 0..self.config.processing_steps {
-            state = self.lstm.step(&q_star, &state)?;
-            let scores = ops::sddmm(x, state.h(), &rows)?.unsqueeze(1)?;
-            q_star = Tensor::cat(&[state.h(), &ops::attend(&scores, x, &rows)?], 1)?;
+            let mut q = q_star;
+            for (layer, state) in self.lstm.iter().zip(&mut states) {
+                *state = layer.step(&q, state)?;
+                q = state.h().clone();
+            }
+            let scores = ops::sddmm(x, &q, &rows)?.unsqueeze(1)?;
+            q_star = Tensor::cat(&[&q, &ops::attend(&scores, x, &rows)?], 1)?;
         }
         Ok(q_star)
     }

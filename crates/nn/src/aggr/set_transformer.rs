@@ -4,7 +4,7 @@ use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::mab::{Mab, Sets};
+use super::mab::{Mab, Mask, Sets};
 use super::rows;
 use crate::config;
 use crate::{Error, Linear, Mode, Result, init};
@@ -63,7 +63,8 @@ impl SetTransformerAggregationConfig {
 /// >
 /// > y = SABs(MAB(S, ReLU(SABs(X) W' + b')))
 ///
-/// with k learnt seeds S. A group without rows gives zeros (PyTorch Geometric turns its NaN into them).
+/// with k learnt seeds S. A group without rows gives what the seeds alone give, as in PyTorch Geometric, whose attention
+/// to nothing is 0 (before PyTorch 2.5 it was NaN, which became 0 in the result).
 ///
 /// Shapes: x `[E, C]`, result `[groups, k·C]`, or `[groups, C]` where seeds are averaged. The rows are padded to the
 /// largest group. Parameters `encoders.i.mab.…`, `pma.lin`, `pma.seed` `[1, k, C]`, `pma.mab.…`, `decoders.i.mab.…`.
@@ -139,11 +140,7 @@ impl SetTransformerAggregation {
         let SetTransformerAggregationConfig { channels: c, num_seed_points: k, concat, .. } = self.config;
         let rows = rows(LAYER, x, Some(c), edges)?;
         let groups = rows.num_dst();
-        if x.dim(0)? == 0 {
-            let width = if concat { k * c } else { c };
-            return Ok(Tensor::zeros((groups, width), x.dtype(), x.device())?);
-        }
-        let (mut sets, filled) = pad(x, &rows)?;
+        let mut sets = pad(x, &rows)?;
         for encoder in &self.encoders {
             sets.x = encoder.forward(&sets.x, &sets, mode)?;
         }
@@ -153,16 +150,15 @@ impl SetTransformerAggregation {
         for decoder in &self.decoders {
             out = decoder.forward(&out, &Sets { x: out.clone(), mask: None }, mode)?;
         }
-        let out = out.broadcast_mul(&filled)?;
         Ok(if concat { out.reshape((groups, k * c))? } else { out.mean(1)? })
     }
 }
 
-/// The sets of rows, padded to the largest of them; and 1 for each set that has a row, 0 for others, `[B, 1, 1]`.
-fn pad(x: &Tensor, rows: &EdgeIndex) -> Result<(Sets, Tensor)> {
+/// The sets of rows, padded to the largest of them.
+fn pad(x: &Tensor, rows: &EdgeIndex) -> Result<Sets> {
     struct Slots(EdgeIndex);
     let sizes = rows.in_degrees();
-    let (b, s) = (sizes.len(), sizes.iter().max().map_or(0, |n| *n as usize));
+    let (b, s) = (sizes.len(), sizes.iter().max().map_or(1, |n| (*n).max(1) as usize));
     let slots = rows.try_attachment(|| {
         let mut next: Vec<u32> = (0..b as u32).map(|i| i * s as u32).collect();
         let slot = |group: &u32| {
@@ -181,6 +177,7 @@ fn pad(x: &Tensor, rows: &EdgeIndex) -> Result<(Sets, Tensor)> {
     let tensor = |values: Vec<f64>, shape: &[usize]| -> Result<Tensor> {
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(x.dtype())?.to_device(x.device())?)
     };
-    let mask = tensor(mask.collect(), &[b, 1, 1, s])?;
-    Ok((Sets { x: padded, mask: Some(mask) }, tensor(filled.collect(), &[b, 1, 1])?))
+    let elements = tensor(mask.collect(), &[b, 1, 1, s])?;
+    let filled = tensor(filled.collect(), &[b, 1, 1, 1])?;
+    Ok(Sets { x: padded, mask: Some(Mask { elements, filled }) })
 }

@@ -11,4 +11,4 @@ pub use attention::Attention;
 pub use gat::{GatConv, GatConvConfig};
 pub use gatv2::{Gatv2Conv, Gatv2ConvConfig};
 pub use gcn::{GcnConv, GcnConvConfig};
-pub use sage::{SageAggr, SageConv, SageConvConfig};
+pub use sage::{SageConv, SageConvConfig};

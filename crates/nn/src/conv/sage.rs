@@ -5,40 +5,11 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::weights;
+use crate::aggr::{AggrKwargs, Aggregation, Aggrs};
 use crate::config::{self, Channels};
 use crate::{Linear, Mode, Nodes, Result};
 
 const LAYER: &str = "SageConv";
-
-/// How [`SageConv`] reduces the neighbours of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SageAggr {
-    /// Their mean.
-    #[default]
-    Mean,
-    /// Their sum; `add` is another name.
-    #[serde(alias = "add")]
-    Sum,
-    /// The largest, channel by channel.
-    Max,
-    /// The smallest, channel by channel.
-    Min,
-    /// Their product.
-    Mul,
-}
-
-impl From<SageAggr> for Reduce {
-    fn from(aggr: SageAggr) -> Self {
-        match aggr {
-            SageAggr::Mean => Self::Mean,
-            SageAggr::Sum => Self::Sum,
-            SageAggr::Max => Self::Max,
-            SageAggr::Min => Self::Min,
-            SageAggr::Mul => Self::Mul,
-        }
-    }
-}
 
 /// The arguments of [`SageConv`], with PyTorch Geometric's names and defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,9 +19,12 @@ pub struct SageConvConfig {
     pub in_channels: Channels,
     /// O.
     pub out_channels: usize,
-    /// How neighbours are reduced. Default mean.
+    /// How neighbours are aggregated. Default mean.
     #[serde(default)]
-    pub aggr: SageAggr,
+    pub aggr: Aggrs,
+    /// Arguments of the aggregation. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggr_kwargs: Option<AggrKwargs>,
     /// Whether the result of each node is divided by its Euclidean norm. Default false.
     #[serde(default)]
     pub normalize: bool,
@@ -71,7 +45,8 @@ impl SageConvConfig {
         Self {
             in_channels: in_channels.into(),
             out_channels,
-            aggr: SageAggr::Mean,
+            aggr: Aggrs::default(),
+            aggr_kwargs: None,
             normalize: false,
             root_weight: true,
             project: false,
@@ -88,8 +63,8 @@ impl SageConvConfig {
 /// where with `project` x_j is first ReLU(W x_j + b'), and with `normalize` the result is x'_i / max(‖x'_i‖, 10⁻¹²).
 ///
 /// Shapes: x `[N, I]`, or x_src `[N_src, I_src]` and x_dst `[N_dst, I_dst]`; result `[N_dst, O]`. The destinations'
-/// features may be absent: then their term is too. Parameters `lin_l` (weight `[O, I_src]`, bias), `lin_r.weight`
-/// `[O, I_dst]`, `lin` (with `project`).
+/// features may be absent: then their term is too. Parameters `lin_l` (weight `[O, I_src]`, or `[O, k·I_src]` with k
+/// aggregations; bias), `lin_r.weight` `[O, I_dst]`, `lin` (with `project`), `aggr_module.…` (where an aggregation learns).
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -106,6 +81,7 @@ impl SageConvConfig {
 #[derive(Debug, Clone)]
 pub struct SageConv {
     config: SageConvConfig,
+    aggregation: Aggregation,
     lin: Option<Linear>,
     lin_l: Linear,
     lin_r: Option<Linear>,
@@ -115,13 +91,17 @@ impl SageConv {
     /// A layer with the parameters that `vb` gives.
     ///
     /// # Errors
-    /// If `vb` has no such parameters.
+    /// If an argument of the aggregation is not known, or `vb` has no such parameters.
     pub fn new(config: &SageConvConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
         let (src, dst) = (c.in_channels.source(), c.in_channels.destination());
+        let kwargs = c.aggr_kwargs.clone().unwrap_or_default();
+        let aggregation = Aggregation::resolve(&c.aggr, &kwargs, vb.pp("aggr_module"))?;
+        let aggregated = aggregation.out_channels(src);
         Ok(Self {
+            aggregation,
             lin: c.project.then(|| Linear::new(src, src, true, vb.pp("lin"))).transpose()?,
-            lin_l: Linear::new(src, c.out_channels, c.bias, vb.pp("lin_l"))?,
+            lin_l: Linear::new(aggregated, c.out_channels, c.bias, vb.pp("lin_l"))?,
             lin_r: c
                 .root_weight
                 .then(|| Linear::new(dst, c.out_channels, false, vb.pp("lin_r")))
@@ -169,24 +149,23 @@ impl SageConv {
 
     /// W_l · aggr { x_j } + b.
     fn neighbours(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-        let reduce = self.config.aggr.into();
-        let linear = matches!(reduce, Reduce::Sum | Reduce::Mean);
+        let linear = matches!(self.aggregation, Aggregation::Reduce(Reduce::Sum | Reduce::Mean));
         if !linear || self.config.in_channels.source() <= self.config.out_channels {
-            return self.lin_l.forward(&aggregate(x, edges, reduce)?);
+            return self.lin_l.forward(&self.aggregate(x, edges)?);
         }
         // A linear map and a sum may change places: sum the fewer channels.
-        let out = aggregate(&ops::linear(x, self.lin_l.weight(), None)?, edges, reduce)?;
+        let out = self.aggregate(&ops::linear(x, self.lin_l.weight(), None)?, edges)?;
         match self.lin_l.bias() {
             Some(bias) => Ok(ops::bias_add(&out, bias)?),
             None => Ok(out),
         }
     }
-}
 
-fn aggregate(x: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<Tensor> {
-    match reduce {
-        Reduce::Sum => Ok(ops::spmm(edges, None, x)?),
-        Reduce::Mean => Ok(ops::spmm(edges, Some(&weights::mean(edges, x)?), x)?),
-        _ => Ok(ops::scatter(&ops::gather_src(x, edges)?, edges, reduce)?),
+    fn aggregate(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+        match &self.aggregation {
+            Aggregation::Reduce(Reduce::Sum) => Ok(ops::spmm(edges, None, x)?),
+            Aggregation::Reduce(Reduce::Mean) => Ok(ops::spmm(edges, Some(&weights::mean(edges, x)?), x)?),
+            other => other.forward(&ops::gather_src(x, edges)?, edges),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Aggregations: many rows become one per group.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::nn::aggr::{
-    AttentionalAggregation, MaxAggregation, MeanAggregation, MinAggregation, MulAggregation, Set2Set,
-    SetTransformerAggregation, SoftmaxAggregation, SumAggregation,
+    AggrKwargs, Aggregation, Aggrs, AttentionalAggregation, MaxAggregation, MeanAggregation, MinAggregation,
+    MulAggregation, PowerMeanAggregation, Set2Set, SetTransformerAggregation, SoftmaxAggregation,
+    StdAggregation, SumAggregation, VarAggregation,
 };
 use candle_nn::VarBuilder;
 use serde_json::Value;
@@ -35,6 +36,28 @@ pub(super) fn min(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<
 
 pub(super) fn mul(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let aggregation: MulAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn var(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: VarAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn std(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation: StdAggregation = config(kwargs, inputs)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn multi(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let mut kwargs: AggrKwargs = config(kwargs, inputs)?;
+    let aggrs: Aggrs = serde_json::from_value(kwargs.remove("aggrs").unwrap_or_default()).context("aggrs")?;
+    let aggregation = Aggregation::resolve(&aggrs, &kwargs, vb)?;
+    Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
+}
+
+pub(super) fn power_mean(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let aggregation = PowerMeanAggregation::new(&config(kwargs, inputs)?, vb)?;
     Ok(vec![("", aggregation.forward(inputs.get("x")?, &groups(inputs)?)?)])
 }
 

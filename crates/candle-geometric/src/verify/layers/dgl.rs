@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::models::{Parameter, import};
+use candle_geometric::nn::aggr::Aggr;
 use candle_geometric::nn::conv::{
-    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageAggr, SageConv,
-    SageConvConfig,
+    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
 };
 use candle_geometric::nn::{Channels, Mode};
 use candle_nn::VarBuilder;
@@ -164,7 +164,7 @@ pub(super) fn sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resul
             let nodes = 0..edges.num_nodes()? as u32;
             edges = EdgeIndex::from_pairs(edges.iter().chain(nodes.map(|i| (i, i))), edges.num_dst())?;
         }
-        "pool" => (config.aggr, config.project) = (SageAggr::Max, true),
+        "pool" => (config.aggr, config.project) = (Aggr::Max.into(), true),
         other => bail!("kwargs: aggregator_type `{other}` is not supported"),
     }
     let mut expected = vec![("lin_l.weight", vec![k.out_feats, k.in_feats.source()])];

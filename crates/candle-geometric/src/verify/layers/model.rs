@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::config;
 use crate::verify::Outputs;
-use crate::verify::inputs::Inputs;
+use crate::verify::inputs::{Inputs, rows};
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     model("GAT", kwargs, vb, inputs)
@@ -25,5 +25,10 @@ pub(super) fn graph_sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) ->
 fn model(architecture: &str, kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let model = ModelConfig::new(architecture, config(kwargs, inputs)?)?.build(vb)?;
     let edge_attr = inputs.optional("edge_attr").or(inputs.optional("edge_weight"));
-    Ok(vec![("", model.forward_t(inputs.get("x")?, &inputs.edges()?, edge_attr, Mode::Eval)?)])
+    let x = inputs.get("x")?;
+    let batch = match inputs.optional("batch") {
+        Some(_) => Some(inputs.graphs(rows(x, "x")?, None)?),
+        None => None,
+    };
+    Ok(vec![("", model.forward_batch(x, &inputs.edges()?, edge_attr, batch.as_ref(), Mode::Eval)?)])
 }
