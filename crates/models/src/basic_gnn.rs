@@ -6,8 +6,8 @@ use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::conv::Attention;
 use candle_geometric_nn::norm::{Norm, NormKwargs};
 use candle_geometric_nn::{
-    Activation, ActivationKwargs, JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode, Linear,
-    Mode, dropout,
+    ActivationKwargs, ActivationLayer, JumpingKnowledge, JumpingKnowledgeConfig, JumpingKnowledgeMode,
+    Linear, Mode, dropout,
 };
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ macro_rules! basic_gnn_config {
             /// The probability with which an output of a hidden layer is dropped in training. Default 0.
             #[serde(default)]
             pub dropout: f64,
-            /// The activation, see [`Activation`](candle_geometric_nn::Activation), or none. Default `relu`.
+            /// The activation, see [`ActivationLayer`](candle_geometric_nn::ActivationLayer), or none; all layers share it. Default `relu`.
             #[serde(default = "crate::basic_gnn::relu")]
             pub act: Option<String>,
             /// Whether the activation comes before the normalisation. Default false.
@@ -170,7 +170,7 @@ pub(crate) trait Convolution: Send + Sync {
     }
 }
 
-/// A stack of convolutions. Parameters: `convs.i`, `norms.i`, `jk`, `lin`, as in PyTorch Geometric.
+/// A stack of convolutions. Parameters: `convs.i`, `norms.i`, `act`, `jk`, `lin`, as in PyTorch Geometric.
 pub(crate) struct BasicGnn<C> {
     convs: Vec<C>,
     /// One for each hidden layer; a convolution without one here gives the output.
@@ -182,7 +182,7 @@ pub(crate) struct BasicGnn<C> {
 /// What follows the convolution of a hidden layer.
 struct Hidden {
     norm: Option<Norm>,
-    act: Option<Activation>,
+    act: Option<ActivationLayer>,
     act_first: bool,
     dropout: f64,
 }
@@ -216,7 +216,8 @@ impl<C: Convolution> BasicGnn<C> {
         let convs = convs.collect::<Result<Vec<_>>>()?;
         // Without jumping knowledge nothing follows the last convolution, even where there is no out_channels.
         let num_hidden = if shared.jk.is_some() { num_layers } else { num_layers - 1 };
-        let hidden = (0..num_hidden).map(|i| Hidden::new(shared, vb.pp("norms").pp(i)));
+        let act = shared.activation(vb.pp("act"))?;
+        let hidden = (0..num_hidden).map(|i| Hidden::new(shared, act.clone(), vb.pp("norms").pp(i)));
         let hidden = hidden.collect::<Result<Vec<_>>>()?;
         let (jk, lin) = match shared.jk {
             None => (None, None),
@@ -279,12 +280,7 @@ impl<C: Convolution> BasicGnn<C> {
 }
 
 impl Hidden {
-    fn new(shared: &Shared<'_>, vb: VarBuilder<'_>) -> Result<Self> {
-        let act_kwargs = shared.act_kwargs.cloned().unwrap_or_default();
-        let act = shared.act.map(|name| Activation::resolve(name, &act_kwargs)).transpose()?;
-        if act.is_none() && act_kwargs != ActivationKwargs::default() {
-            return Err(shared.error("act_kwargs without act"));
-        }
+    fn new(shared: &Shared<'_>, act: Option<ActivationLayer>, vb: VarBuilder<'_>) -> Result<Self> {
         let norm_kwargs = shared.norm_kwargs.cloned().unwrap_or_default();
         let norm = shared
             .norm
@@ -297,7 +293,7 @@ impl Hidden {
     }
 
     fn forward(&self, x: &Tensor, batch: Option<&EdgeIndex>, mode: Mode<'_>) -> Result<Tensor> {
-        let act = |x: Tensor| self.act.map_or(Ok(x.clone()), |act| act.forward(&x));
+        let act = |x: Tensor| self.act.as_ref().map_or(Ok(x.clone()), |act| act.forward(&x));
         let norm =
             |x: Tensor| self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.forward_t(&x, batch, mode));
         let x = if self.act_first { norm(act(x.clone())?)? } else { act(norm(x.clone())?)? };
@@ -324,6 +320,14 @@ impl Jk {
 }
 
 impl Shared<'_> {
+    fn activation(&self, vb: VarBuilder<'_>) -> Result<Option<ActivationLayer>> {
+        let kwargs = self.act_kwargs.cloned().unwrap_or_default();
+        if self.act.is_none() && kwargs != ActivationKwargs::default() {
+            return Err(self.error("act_kwargs without act"));
+        }
+        Ok(self.act.map(|name| ActivationLayer::resolve(name, &kwargs, vb)).transpose()?)
+    }
+
     pub(crate) fn error(&self, problem: impl Into<String>) -> Error {
         Error::config(self.architecture, problem)
     }

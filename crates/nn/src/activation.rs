@@ -61,6 +61,17 @@ pub enum Activation {
     LogSigmoid,
     /// tanh x.
     Tanh,
+    /// min(max(x, min), max).
+    Hardtanh {
+        /// The lower bound.
+        min: f64,
+        /// The upper bound.
+        max: f64,
+    },
+    /// min(max(x / 6 + 1/2, 0), 1).
+    Hardsigmoid,
+    /// x · hardsigmoid(x).
+    Hardswish,
 }
 
 /// The arguments of an activation (`act_kwargs`). One that the activation does not have is an error.
@@ -76,13 +87,25 @@ pub struct ActivationKwargs {
     /// `none` or `tanh`, of GELU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approximate: Option<String>,
+    /// The bounds of hardtanh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_val: Option<f64>,
+    /// The bounds of hardtanh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_val: Option<f64>,
+    /// The number of slopes that PReLU learns, see [`ActivationLayer`](crate::ActivationLayer).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_parameters: Option<usize>,
+    /// Where the slopes of PReLU start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<f64>,
     /// Taken and without effect: nothing is changed in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inplace: Option<bool>,
 }
 
 const NAMES: &str = "relu, relu6, elu, celu, selu, leaky_relu, gelu, silu (swish), mish, softplus, softsign, \
-                     sigmoid, logsigmoid, tanh or identity";
+                     sigmoid, logsigmoid, tanh, hardtanh, hardsigmoid, hardswish, prelu (in models) or identity";
 
 impl FromStr for Activation {
     type Err = Error;
@@ -106,6 +129,9 @@ impl FromStr for Activation {
             "sigmoid" => Self::Sigmoid,
             "logsigmoid" => Self::LogSigmoid,
             "tanh" => Self::Tanh,
+            "hardtanh" => Self::Hardtanh { min: -1.0, max: 1.0 },
+            "hardsigmoid" => Self::Hardsigmoid,
+            "hardswish" => Self::Hardswish,
             _ => return Err(Error::argument("Activation", "act", NAMES, format!("{name:?}"))),
         })
     }
@@ -117,12 +143,24 @@ impl Activation {
     /// # Errors
     /// If the name is not known, or the activation does not have one of the arguments.
     pub fn resolve(name: &str, kwargs: &ActivationKwargs) -> Result<Self> {
-        let ActivationKwargs { mut alpha, mut negative_slope, mut approximate, inplace: _ } = kwargs.clone();
+        let ActivationKwargs {
+            mut alpha,
+            mut negative_slope,
+            mut approximate,
+            mut min_val,
+            mut max_val,
+            num_parameters,
+            init,
+            inplace: _,
+        } = kwargs.clone();
         let activation = match name.parse()? {
             Self::Elu { alpha: default } => Self::Elu { alpha: alpha.take().unwrap_or(default) },
             Self::Celu { alpha: default } => Self::Celu { alpha: alpha.take().unwrap_or(default) },
             Self::LeakyRelu { negative_slope: default } => {
                 Self::LeakyRelu { negative_slope: negative_slope.take().unwrap_or(default) }
+            }
+            Self::Hardtanh { min, max } => {
+                Self::Hardtanh { min: min_val.take().unwrap_or(min), max: max_val.take().unwrap_or(max) }
             }
             Self::Gelu => match approximate.take().as_deref() {
                 None | Some("none") => Self::Gelu,
@@ -138,6 +176,10 @@ impl Activation {
             alpha.map(|_| "alpha"),
             negative_slope.map(|_| "negative_slope"),
             approximate.map(|_| "approximate"),
+            min_val.map(|_| "min_val"),
+            max_val.map(|_| "max_val"),
+            num_parameters.map(|_| "num_parameters"),
+            init.map(|_| "init"),
         ];
         match left.into_iter().flatten().next() {
             None => Ok(activation),
@@ -174,6 +216,9 @@ impl Activation {
             Self::Sigmoid => sigmoid(x)?,
             Self::LogSigmoid => softplus(&x.neg()?)?.neg()?,
             Self::Tanh => x.tanh()?,
+            Self::Hardtanh { min, max } => x.maximum(min)?.minimum(max)?,
+            Self::Hardsigmoid => hardsigmoid(x)?,
+            Self::Hardswish => (hardsigmoid(x)? * x)?,
         })
     }
 }
@@ -182,6 +227,11 @@ impl Module for Activation {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         Ok(Self::forward(self, x)?)
     }
+}
+
+/// min(max(x / 6 + 1/2, 0), 1).
+fn hardsigmoid(x: &Tensor) -> Result<Tensor> {
+    Ok(((x / 6.0)? + 0.5)?.maximum(0.0)?.minimum(1.0)?)
 }
 
 /// ln(1 + eˣ) in the form that neither overflows nor loses the gradient: max(x, 0) + ln(1 + e^−|x|).

@@ -23,6 +23,7 @@
 //! ```
 
 mod activation;
+mod activation_layer;
 pub mod aggr;
 mod config;
 pub mod conv;
@@ -38,6 +39,7 @@ pub mod norm;
 mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};
+pub use activation_layer::ActivationLayer;
 pub use config::Channels;
 pub use conv::Attention;
 pub use error::{Error, WeightsError};

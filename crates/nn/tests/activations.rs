@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{D, Device, Tensor, Var};
-use candle_geometric_nn::{Activation, SeededVarMap};
+use candle_geometric_nn::{Activation, ActivationLayer, SeededVarMap};
 use common::{check_gradients, distance, normal, values, var};
 
 type Function = Box<dyn Fn(f64) -> f64>;
@@ -32,6 +32,9 @@ fn activations_are_their_functions() {
         ("sigmoid", Box::new(sigmoid)),
         ("LogSigmoid", Box::new(move |v| sigmoid(v).ln())),
         ("tanh", Box::new(f64::tanh)),
+        ("Hardtanh", Box::new(|v| v.clamp(-1.0, 1.0))),
+        ("hard_sigmoid", Box::new(|v| (v / 6.0 + 0.5).clamp(0.0, 1.0))),
+        ("hardswish", Box::new(|v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0))),
     ];
     for (name, f) in functions {
         let activation: Activation = name.parse().unwrap();
@@ -47,6 +50,29 @@ fn activations_are_their_functions() {
     assert!((tanh - gelu).abs() < 1e-3 && tanh != gelu);
 }
 
+#[test]
+fn prelu_learns_one_slope_or_one_for_each_channel() {
+    let x = var(&[5, 3], 4);
+    let resolve = |kwargs: &str| {
+        let map = SeededVarMap::new(0);
+        let kwargs = serde_json::from_str(kwargs).unwrap();
+        let vb = map.var_builder(candle_core::DType::F64, &Device::Cpu);
+        ActivationLayer::resolve("PReLU", &kwargs, vb.pp("act")).map(|act| (map, act))
+    };
+    let (map, one) = resolve("{}").unwrap();
+    assert_eq!(values(&map.get("act.weight").unwrap()), [0.25]);
+    check_gradients(&map, &[&x], || one.forward(&x));
+    let (map, three) = resolve(r#"{"num_parameters": 3, "init": 0.1}"#).unwrap();
+    map.get("act.weight").unwrap().set(&Tensor::new(&[0.1f64, -2., 3.], &Device::Cpu).unwrap()).unwrap();
+    check_gradients(&map, &[&x], || three.forward(&x));
+    let slopes = [0.1, -2.0, 3.0].into_iter().cycle();
+    let expected: Vec<f64> =
+        values(&x).into_iter().zip(slopes).map(|(v, w)| if v > 0.0 { v } else { w * v }).collect();
+    let expected = Tensor::from_vec(expected, (5, 3), &Device::Cpu).unwrap();
+    assert!(distance(&three.forward(&x).unwrap(), &expected) < 1e-12);
+    assert!(resolve(r#"{"alpha": 1.0}"#).unwrap_err().to_string().contains("num_parameters and init"));
+}
+
 /// d/dx x Φ(x) = Φ(x) + x φ(x); Φ(1) and φ(1) to all digits.
 #[test]
 fn the_gradient_of_gelu_has_all_digits() {
@@ -59,7 +85,7 @@ fn the_gradient_of_gelu_has_all_digits() {
 #[test]
 fn gradients_of_activations_are_those_of_finite_differences() {
     let x = var(&[20], 4);
-    for name in "elu celu selu leaky_relu gelu silu mish softplus softsign sigmoid logsigmoid tanh".split(' ')
+    for name in "elu celu selu leaky_relu gelu silu mish softplus softsign sigmoid logsigmoid tanh hardtanh hardsigmoid hardswish".split(' ')
     {
         let activation: Activation = name.parse().unwrap();
         check_gradients(&SeededVarMap::new(0), &[&x], || activation.forward(&x));

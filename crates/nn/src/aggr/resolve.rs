@@ -37,11 +37,7 @@ pub enum Aggr {
 
 /// One aggregation or several, whose results stand side by side: in JSON `"mean"` or `["mean", "max"]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected mean, sum (or add), max, min, mul, var, std, softmax, powermean or a \
-                               list of them"
-)]
+#[serde(try_from = "Value", untagged)]
 pub enum Aggrs {
     /// One.
     One(Aggr),
@@ -52,6 +48,18 @@ pub enum Aggrs {
 impl Default for Aggrs {
     fn default() -> Self {
         Self::One(Aggr::Mean)
+    }
+}
+
+/// By hand, so that the error names what is wrong with a name.
+impl TryFrom<Value> for Aggrs {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> serde_json::Result<Self> {
+        match value {
+            Value::Array(_) => serde_json::from_value(value).map(Self::Many),
+            one => serde_json::from_value(one).map(Self::One),
+        }
     }
 }
 
