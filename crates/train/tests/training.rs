@@ -7,8 +7,8 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use candle_geometric_data::{NodeDataset, Source, load};
 use candle_geometric_train::{
-    CHECKPOINT, EpochReport, Error, Flow, Observer, RunOptions, RunsOptions, TrainConfig, Trained, Trainer,
-    export, train_runs,
+    CHECKPOINT, EpochReport, Error, Flow, MaskedLoss, Observer, RunOptions, RunsOptions, Targets,
+    TrainConfig, Trained, Trainer, export, train_runs,
 };
 
 const KARATE: &str = r#"
@@ -274,4 +274,35 @@ fn cora() {
     assert!(observer.1[9].train.loss < observer.1[0].train.loss);
     assert!(trained.report.val.metric > 0.4, "{:?}", trained.report);
     eprintln!("{} ms per epoch", 100.0 * trained.report.seconds);
+}
+
+/// What a run reports of its weights is what they do in a model of their own, running statistics included.
+#[test]
+fn norms_are_evaluated_with_the_statistics_of_the_training() {
+    for norm in [
+        r#"norm = "batch_norm""#,
+        r#"norm = "instance_norm", norm_kwargs = { affine = true, track_running_stats = true }"#,
+    ] {
+        let text = KARATE.replace(
+            r#"model = { architecture = "PaperGAT", config = { in_channels = 34, out_channels = 2, hidden_channels = 4, heads = 2 } }"#,
+            &format!(
+                r#"model = {{ architecture = "GCN", config = {{ in_channels = 34, out_channels = 2, hidden_channels = 4, num_layers = 2, {norm} }} }}"#
+            ),
+        );
+        let config = TrainConfig::parse(&text, "karate.toml".as_ref()).unwrap();
+        let dataset = karate();
+        let trainer = Trainer::new(&config, &dataset, &Device::Cpu).unwrap();
+        let straight = trainer.run(1, &RunOptions::default(), &mut ()).unwrap();
+        let graph = &dataset.graph;
+        let tensors = straight.weights.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
+        let vb = candle_nn::VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu);
+        let logits = config.model.build(vb).unwrap().forward(&graph.x, &graph.edge_index).unwrap();
+        let targets = Targets::classes(&dataset.labels().unwrap(), 2).unwrap();
+        let val = MaskedLoss::new(&targets, &graph.val_mask, "val_mask").unwrap();
+        assert_eq!(val.evaluate(&logits).unwrap(), straight.report.val, "{norm}");
+
+        let dir = tempfile::tempdir().unwrap();
+        assert!(trainer.run(1, &into(dir.path(), false), &mut StopAfter(15, Vec::new())).is_err());
+        same(&straight, &trainer.run(1, &into(dir.path(), true), &mut ()).unwrap());
+    }
 }

@@ -1,6 +1,6 @@
 //! Statistics of rows by graph, and the parameters that norms share.
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::VarBuilder;
@@ -89,31 +89,36 @@ impl Affine {
 }
 
 /// Mean and variance over all that was seen in training: `running_mean` and `running_var`, `[F]`.
+///
+/// They are kept in the very tensors that `vb` gives: a `SeededVarMap` so saves and loads them, and a second model on
+/// the same memory, such as one that training is evaluated with, sees every update.
 #[derive(Debug, Clone)]
 pub(super) struct Running {
-    mean: Var,
-    var: Var,
+    mean: Tensor,
+    var: Tensor,
     momentum: f64,
 }
 
 impl Running {
     pub(super) fn new(channels: usize, momentum: f64, vb: &VarBuilder) -> Result<Self> {
-        // Shares the variable of a `SeededVarMap`, which so saves and loads it.
-        let var = |name, start| Var::from_tensor(&vb.get_with_hints(channels, name, start)?);
-        Ok(Self { mean: var("running_mean", init::ZEROS)?, var: var("running_var", init::ONES)?, momentum })
+        Ok(Self {
+            mean: vb.get_with_hints(channels, "running_mean", init::ZEROS)?,
+            var: vb.get_with_hints(channels, "running_var", init::ONES)?,
+            momentum,
+        })
     }
 
     /// Mean and variance, each `[1, F]`.
     pub(super) fn get(&self) -> Result<(Tensor, Tensor)> {
-        let row = |v: &Var| v.as_detached_tensor().unsqueeze(0);
+        let row = |t: &Tensor| t.detach().unsqueeze(0);
         Ok((row(&self.mean)?, row(&self.var)?))
     }
 
     /// Moves both towards a new mean and (unbiased) variance, each `[1, F]`.
     pub(super) fn update(&self, mean: &Tensor, var: &Tensor) -> Result<()> {
         for (running, new) in [(&self.mean, mean), (&self.var, var)] {
-            let old = (running.as_detached_tensor() * (1.0 - self.momentum))?;
-            running.set(&(old + (new.detach().squeeze(0)? * self.momentum)?)?)?;
+            let old = (running.detach() * (1.0 - self.momentum))?;
+            running.slice_set(&(old + (new.detach().squeeze(0)? * self.momentum)?)?, 0, 0)?;
         }
         Ok(())
     }
