@@ -142,6 +142,7 @@ fn unsupported_arguments_are_errors() {
         ("GAT", json!({"heads": 3}), "expected a multiple of heads (3)"),
         ("GAT", json!({"heads": 0}), "heads is 0, expected 1 to"),
         ("GAT", json!({"heads": 1u64 << 62}), "heads is 4611686018427387904, expected 1 to"),
+        ("GAT", json!({"heads": 1 << 20, "concat": false}), "heads² · out_channels of at most"),
         ("GCN", json!({"in_channels": 1 << 24, "hidden_channels": 1 << 24}), "more than 2^31 elements"),
         ("GCN", json!({"num_layers": 1 << 20}), "num_layers is 1048576, expected 1 to"),
         ("GAT", json!({"share_weights": true}), "share_weights is an argument of v2 only"),

@@ -109,6 +109,10 @@ fn numbers_out_of_range_are_named() {
         error(GatConvConfig { negative_slope: f64::NAN, ..c() }),
         "GatConv: negative_slope: expected a finite number, got NaN"
     );
+    let huge = error(GatConvConfig { heads: 1 << 33, ..GatConvConfig::new(1, 1 << 33) });
+    assert!(huge.starts_with("GatConv: heads: expected"), "{huge}");
+    let wide = error(GatConvConfig { heads: 1 << 14, ..GatConvConfig::new(1, 1) });
+    assert!(wide.contains("heads² · out_channels of at most 67108864"), "{wide}");
     let shared = Gatv2ConvConfig { share_weights: true, ..Gatv2ConvConfig::new((5, 7), 4) };
     assert!(Gatv2Conv::new(&shared, vb()).unwrap_err().to_string().contains("in_channels"));
     for text in ["", "Linear(6,5", "Linear(6,5),Foo", "Linear(0,5)", "Linear(6,5,bias=Maybe)"] {

@@ -1,5 +1,7 @@
 //! What the attention layers share: the attention they return, their edges, their heads, their output.
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Tensor};
 use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
 use candle_geometric_ops as ops;
@@ -69,26 +71,49 @@ impl Edges {
 #[derive(Debug, Clone)]
 pub(super) struct HeadVectors {
     vectors: Tensor,
-    /// `[H, H·C]`, 1 where the column belongs to the head of the row.
-    blocks: Tensor,
+    /// `[H, H·C]`, 1 where the column belongs to the head of the row. Made on first use: a layer may be built for
+    /// the names and shapes of its parameters alone, before anything is known to fit.
+    blocks: OnceLock<Tensor>,
 }
 
+/// The most elements that [`HeadVectors`] may spread its vectors over: 1024 heads of 64 channels.
+const MOST_BLOCKS: usize = 1 << 26;
+
 impl HeadVectors {
-    pub(super) fn new(heads: usize, channels: usize, name: &str, vb: &VarBuilder) -> Result<Self> {
-        let shape = (1, heads, channels);
-        let vectors = vb.get_with_hints(shape, name, init::glorot_uniform(&[1, heads, channels]))?;
-        let blocks = Tensor::eye(heads, DType::F32, vectors.device())?
+    pub(super) fn new(
+        layer: &'static str,
+        (heads, channels): (usize, usize),
+        name: &str,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let elements = heads.checked_mul(heads).and_then(|n| n.checked_mul(channels));
+        if elements.is_none_or(|n| n > MOST_BLOCKS) {
+            let expected = format!("heads² · out_channels of at most {MOST_BLOCKS}");
+            return Err(Error::argument(layer, "heads", expected, format!("{heads}² · {channels}")));
+        }
+        let shape = [1, heads, channels];
+        let vectors = vb.get_with_hints(&shape, name, init::glorot_uniform(&shape))?;
+        Ok(Self { vectors, blocks: OnceLock::new() })
+    }
+
+    fn blocks(&self) -> Result<&Tensor> {
+        if let Some(blocks) = self.blocks.get() {
+            return Ok(blocks);
+        }
+        let (_, heads, channels) = self.vectors.dims3()?;
+        let blocks = Tensor::eye(heads, DType::F32, self.vectors.device())?
             .reshape((heads, heads, 1))?
             .broadcast_as((heads, heads, channels))?
             .reshape((heads, heads * channels))?
-            .to_dtype(vectors.dtype())?;
-        Ok(Self { vectors, blocks })
+            .to_dtype(self.vectors.dtype())?;
+        Ok(self.blocks.get_or_init(|| blocks))
     }
 
     /// The weights `[H, H·C]` of the linear map from `[N, H·C]` to ⟨att_h, x_h⟩, `[N, H]`: one product of matrices
     /// instead of a product, a sum and their copies of the size of x.
     pub(super) fn as_weight(&self) -> Result<Tensor> {
-        Ok(self.blocks.broadcast_mul(&self.vectors.reshape((1, self.blocks.dim(1)?))?)?)
+        let blocks = self.blocks()?;
+        Ok(blocks.broadcast_mul(&self.vectors.reshape((1, blocks.dim(1)?))?)?)
     }
 
     /// ⟨att_h, x_h⟩ for every row and head: `[N, H·C] → [N, H]`.
@@ -157,6 +182,10 @@ pub(super) fn check_numbers(
         if value == 0 {
             return Err(Error::argument(layer, argument, "at least 1", "0"));
         }
+    }
+    if heads.checked_mul(out_channels).is_none() {
+        let actual = format!("{heads} · {out_channels}");
+        return Err(Error::argument(layer, "heads", "heads · out_channels that fits a machine word", actual));
     }
     if !(0.0..=1.0).contains(&dropout) {
         return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));

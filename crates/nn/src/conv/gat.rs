@@ -138,7 +138,7 @@ impl GatConv {
                 dst: Linear::glorot(dst, hc, false, vb.pp("lin_dst"))?,
             },
         };
-        let vectors = |name| HeadVectors::new(c.heads, c.out_channels, name, &vb);
+        let vectors = |name| HeadVectors::new(LAYER, (c.heads, c.out_channels), name, &vb);
         let edge_terms =
             |d| -> Result<_> { Ok((Linear::glorot(d, hc, false, vb.pp("lin_edge"))?, vectors("att_edge")?)) };
         let residual_from = c.residual.then(|| c.in_channels.destination());
