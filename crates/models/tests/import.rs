@@ -119,7 +119,7 @@ fn four_generations_in_three_kinds_of_file_are_one_model() {
 fn layers_go_by_their_order_where_names_differ() {
     let config = gat();
     let now = weights(&config);
-    for wrapper in ["", "module.", "_orig_mod.model."] {
+    for wrapper in ["", "module.", "_orig_mod.model.", "model._orig_mod.module."] {
         let rename = |name: &String| {
             let (layer, rest) = name.strip_prefix("convs.").unwrap().split_once('.').unwrap();
             format!("{wrapper}conv{}.{rest}", layer.parse::<usize>().unwrap() + 9)
@@ -127,6 +127,27 @@ fn layers_go_by_their_order_where_names_differ() {
         let theirs: Tensors = now.iter().map(|(name, t)| (rename(name), t.clone())).collect();
         let imported = import_tensors(theirs, &config, "here").unwrap();
         assert_eq!(run(&config, &imported), run(&config, &now));
+    }
+}
+
+/// A safetensors file begins with the length of its header, and the length 128 · k begins like a pickle.
+#[test]
+fn safetensors_of_any_header_length_and_half_precision() {
+    let (config, folder) = (gat(), tempfile::tempdir().unwrap());
+    let now = weights(&config);
+    let path = folder.path().join("model.safetensors");
+    for dtype in [DType::F16, DType::BF16, DType::F32, DType::F64] {
+        let tensors: Tensors = now.iter().map(|(k, t)| (k.clone(), t.to_dtype(dtype).unwrap())).collect();
+        let file = safetensors::serialize(tensors.iter(), None).unwrap();
+        let (length, rest) = file.split_first_chunk::<8>().unwrap();
+        let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+        let padding = 128 + 256 - header.len() % 256;
+        let length = (header.len() + padding) as u64;
+        assert_eq!(length.to_le_bytes()[0], 0x80);
+        std::fs::write(&path, [&length.to_le_bytes(), header, &vec![b' '; padding], data].concat()).unwrap();
+        let imported = import_checkpoint(&path, &config).unwrap();
+        assert_eq!(run(&config, &imported), run(&config, &tensors), "{dtype:?}");
+        assert!(load_checkpoint(&path, &config, DType::F32, &Device::Cpu).is_ok());
     }
 }
 

@@ -58,6 +58,12 @@ fn several_state_dicts_are_ambiguous() {
     let pickle = pickle.close().text("decoder").dict().text("w").view("FloatStorage", "0", 1, 0, &[1], &[1]);
     let message = error(&zipped(&pickle.close().close().stop(), &[("0".into(), vec![0; 4])]));
     assert!(message.contains("several dictionaries of tensors (encoder, decoder)"), "{message}");
+    let loops = Pickle::new().dict().text("loops").dict().text("state_dict").ordered_dict().text("progress");
+    let loops = loops.view("FloatStorage", "0", 1, 0, &[1], &[1]).close().close().text("state_dict");
+    let lightning =
+        loops.ordered_dict().text("w").view("FloatStorage", "0", 1, 0, &[1], &[1]).close().close();
+    let tensors = read(&zipped(&lightning.stop(), &[("0".into(), vec![0; 4])])).unwrap().tensors;
+    assert_eq!(tensors.keys().collect::<Vec<_>>(), ["w"], "the outermost state_dict");
     let message = error(&zipped(&Pickle::new().dict().text("epoch").int(1).close().stop(), &[]));
     assert!(message.contains("no dictionary of tensors"), "{message}");
 }
@@ -118,7 +124,7 @@ fn parameters_and_old_views() {
 
 #[test]
 fn a_callable_outside_the_list_is_named_and_not_called() {
-    let evil = Pickle::new().global("os", "system").raw(b"(").text("touch /tmp/owned").raw(b"tR").stop();
+    let evil = Pickle::new().global("os", "system").raw(b"(").text("echo owned").raw(b"tR").stop();
     let message = error(&zipped(&evil, &[]));
     assert!(message.contains("the pickle asks for `os system`"), "{message}");
     assert!(message.contains("torch.save(model.state_dict()"), "{message}");

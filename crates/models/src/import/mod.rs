@@ -51,12 +51,14 @@ pub struct Checkpoint {
 pub fn read_checkpoint(path: impl AsRef<Path>) -> Result<Checkpoint> {
     let path = path.as_ref();
     let bytes = weights::read(path)?;
-    if torch::recognises(&bytes) {
-        return torch::read(path, &bytes);
-    }
+    // First, because the length that safetensors begins with may look like the beginning of a pickle; nothing of
+    // torch.save has a brace here.
     if bytes.get(8) == Some(&b'{') {
         let tensors = weights::read_safetensors(path, &bytes)?;
         return Ok(Checkpoint { tensors, metadata: serde_json::Value::Null });
+    }
+    if torch::recognises(&bytes) {
+        return torch::read(path, &bytes);
     }
     Err(Error::file(path, "neither a file of torch.save nor safetensors; it may be damaged"))
 }
@@ -151,16 +153,20 @@ pub fn convert(tensors: Tensors, expected: &[Parameter], origin: &str) -> Result
     Err(Error::Weights { origin: origin.to_string(), problems })
 }
 
-/// Takes off the prefix with which wrappers (`DataParallel`, `torch.compile`, Lightning) save every name, and the counters of
-/// batches that batch normalisation saves and never uses.
+/// Takes off the prefixes with which wrappers (`DataParallel`, `torch.compile`, Lightning) save every name, one wrapper around
+/// another in any order, and the counters of batches that batch normalisation saves and never uses.
 fn unwrap(mut tensors: Tensors, expected: &[Parameter]) -> Tensors {
     tensors.retain(|name, _| !name.ends_with("num_batches_tracked"));
-    for wrapper in ["module.", "_orig_mod.", "model.", "net."] {
-        let wrapped = !tensors.is_empty() && tensors.keys().all(|name| name.starts_with(wrapper));
-        if wrapped && !expected.iter().any(|p| p.name.starts_with(wrapper)) {
-            let strip = |name: String| name.strip_prefix(wrapper).map(String::from).unwrap_or(name);
-            tensors = tensors.into_iter().map(|(name, t)| (strip(name), t)).collect();
-        }
+    let wraps = |wrapper: &&str, tensors: &Tensors| {
+        !tensors.is_empty()
+            && tensors.keys().all(|name| name.starts_with(*wrapper))
+            && !expected.iter().any(|p| p.name.starts_with(*wrapper))
+    };
+    while let Some(wrapper) =
+        ["module.", "_orig_mod.", "model.", "net."].into_iter().find(|w| wraps(w, &tensors))
+    {
+        let strip = |name: String| name.strip_prefix(wrapper).map(String::from).unwrap_or(name);
+        tensors = tensors.into_iter().map(|(name, t)| (strip(name), t)).collect();
     }
     tensors
 }

@@ -64,7 +64,9 @@ fn find(root: Value<'_>) -> Result<Value<'_>, Problem> {
     }
     let mut found = Vec::new();
     search(root, &mut Vec::new(), &mut found);
-    let named = |key: &str| found.iter().find(|f| f.keys.last().copied() == Some(key));
+    // The outermost of that name: Lightning keeps the state of its loops and callbacks further in.
+    let named =
+        |key: &str| found.iter().filter(|f| f.keys.last().copied() == Some(key)).min_by_key(|f| f.keys.len());
     if let Some(named) = KEYS.into_iter().find_map(named) {
         return Ok(named.value);
     }
