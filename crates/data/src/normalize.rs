@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Divides every row of `x` `[N, F]` by its sum; a row that sums to zero stays as it is.
 ///
@@ -19,6 +19,10 @@ use crate::Result;
 /// # Ok(()) }
 /// ```
 pub fn normalize_features(x: &Tensor) -> Result<Tensor> {
+    if x.rank() != 2 || !x.dtype().is_float() {
+        let actual = format!("{:?} of {}", x.dims(), x.dtype().as_str());
+        return Err(Error::invalid("x", "[num_nodes, num_features] of floats", actual));
+    }
     if x.elem_count() == 0 {
         return Ok(x.clone());
     }

@@ -17,17 +17,17 @@ use zip::result::ZipError;
 use crate::numpy::{Array, Csr, Dense, npy};
 use crate::{Error, Graph, NodeDataset, Result};
 
-/// The most bytes of one array: more means a damaged file, or one made to fill the memory.
-const MAX_BYTES: u64 = 1 << 31;
+/// The most bytes of all arrays: more means a damaged file, or one made to fill the memory.
+const MAX_BYTES: u64 = 1 << 32;
 
 /// Assembles the data set from the contents of the archive.
 ///
 /// # Errors
 /// If the archive is damaged (every array has a checksum), lacks one of the arrays, or its parts do not fit together.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<NodeDataset> {
-    let mut archive = Archive(
-        ZipArchive::new(Cursor::new(bytes)).map_err(|e| Error::format("the npz archive", e.to_string()))?,
-    );
+    let zip =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|e| Error::format("the npz archive", e.to_string()))?;
+    let mut archive = Archive { zip, left: MAX_BYTES };
     let adjacency = archive.csr("adj")?;
     let attributes = archive.csr("attr")?;
     let labels = archive.array("labels")?.indices()?;
@@ -68,22 +68,27 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<NodeDataset> {
     NodeDataset::new(name, graph, names)
 }
 
-struct Archive<'a>(ZipArchive<Cursor<&'a [u8]>>);
+struct Archive<'a> {
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// How many bytes may still be unpacked.
+    left: u64,
+}
 
 impl Archive<'_> {
     /// The contents of `<name>.npy`, if there is one. Reading to its end checks its checksum.
     fn bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
         let damaged = |e: &dyn std::fmt::Display| Error::format(format!("{name}.npy"), e.to_string());
-        let entry = match self.0.by_name(&format!("{name}.npy")) {
+        let entry = match self.zip.by_name(&format!("{name}.npy")) {
             Ok(entry) => entry,
             Err(ZipError::FileNotFound) => return Ok(None),
             Err(e) => return Err(damaged(&e)),
         };
         let mut bytes = Vec::new();
-        let read = entry.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|e| damaged(&e))?;
-        if read as u64 == MAX_BYTES {
-            return Err(damaged(&format!("more than {MAX_BYTES} bytes")));
+        let read = entry.take(self.left).read_to_end(&mut bytes).map_err(|e| damaged(&e))? as u64;
+        if read == self.left {
+            return Err(damaged(&format!("the arrays have more than {MAX_BYTES} bytes")));
         }
+        self.left -= read;
         Ok(Some(bytes))
     }
 

@@ -75,5 +75,8 @@ fn rows_sum_to_one_or_stay_zero() {
     let rows = normalize_features(&x).unwrap().to_vec2::<f64>().unwrap();
     assert_eq!(rows[1..], [[0., 0.], [0.25, 0.75]]);
     assert!((rows[0][0] - 0.25).abs() < 1e-15 && (rows[0][1] - 0.75).abs() < 1e-15);
-    assert!(normalize_features(&Tensor::new(&[1f32], &Device::Cpu).unwrap()).is_err());
+    for bad in [zeros(&[1], DType::F32), zeros(&[1, 2, 3], DType::F32), zeros(&[2, 2], DType::U32)] {
+        let error = normalize_features(&bad).unwrap_err().to_string();
+        assert!(error.starts_with("x: expected [num_nodes, num_features] of floats, got ["), "{error}");
+    }
 }

@@ -102,6 +102,10 @@ fn files_that_do_not_fit_together_are_named() {
         (made.with(1, pickle(|p| p.csr(5, &vec![vec![]; 3]))), "tx: expected 4 columns, as allx has, got 5"),
         (made.with(2, pickle(|p| p.one_hot(3, &[0, 1]))), "ally: expected 5 rows, as allx has, got 2"),
         (made.with(3, pickle(|p| p.one_hot(2, &[0, 1, 1]))), "ty: expected 3 columns, as ally has, got 2"),
+        (
+            made.with(4, pickle(|p| p.array("i4", &[0, 1 << 30], b""))),
+            "y: expected at least one row and one class, got shape [0, 1073741824]",
+        ),
         (made.with(4, pickle(|p| p.one_hot(3, &[0; 6]))), "y: 6 rows, but ally has only 5"),
         (made.with(6, b"5\n6\n".to_vec()), "test.index: expected 3 lines, as tx has rows, got 2"),
         (made.with(6, b"5\n6\n6\n".to_vec()), "test.index: node 6 occurs twice"),

@@ -75,8 +75,12 @@ fn npz_is_read_stored_and_deflated() {
 
 #[test]
 fn npz_names_may_lack_or_be_objects() {
-    for replacement in [None, Some(npy("|O", false, &[2], b"a pickle")), Some(npy("|S2", false, &[1], b"ab"))]
-    {
+    for replacement in [
+        None,
+        Some(npy("|O", false, &[2], b"a pickle")),
+        Some(npy("|S2", false, &[1], b"ab")),
+        Some(npy("<U0", false, &[1 << 40], b"")), // a great many names in no bytes
+    ] {
         let mut parts = parts();
         parts.retain(|(name, _)| *name != "class_names");
         parts.extend(replacement.map(|contents| ("class_names", contents)));

@@ -18,7 +18,8 @@ impl Type {
             None => text.strip_prefix('>').map_or((false, text), |rest| (true, rest)),
         };
         let kind = *rest.as_bytes().first()?;
-        let count: usize = rest.get(1..)?.parse().ok()?;
+        // Elements of no bytes would make an array of any length out of nothing.
+        let count: usize = rest.get(1..)?.parse().ok().filter(|&count| count > 0)?;
         let size = match (kind, count) {
             (b'i' | b'u', 1 | 2 | 4 | 8) | (b'f', 4 | 8) | (b'b', 1) | (b'S', _) => count,
             (b'U', _) => count.checked_mul(4)?,
@@ -137,8 +138,11 @@ impl<'a> Array<'a> {
         let [rows, columns] = *self.shape else {
             return Err(self.error(format!("expected two dimensions, got shape {:?}", self.shape)));
         };
-        if columns == 0 {
-            return Err(self.error("expected at least one class, got none"));
+        // Without rows, nothing in the file would bound the number of columns.
+        if rows == 0 || columns == 0 {
+            return Err(
+                self.error(format!("expected at least one row and one class, got shape {:?}", self.shape))
+            );
         }
         let values = self.floats()?;
         let at = |r: usize, c: usize| {

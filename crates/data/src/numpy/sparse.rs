@@ -65,8 +65,9 @@ const MAX_ELEMENTS: usize = 1 << 30;
 
 impl Dense {
     pub(crate) fn zeros(name: &str, rows: usize, columns: usize) -> Result<Self> {
-        match rows.checked_mul(columns) {
-            Some(n) if n <= MAX_ELEMENTS => Ok(Self { rows, columns, values: vec![0.; n] }),
+        // A row costs memory elsewhere too, even one without columns.
+        match rows.checked_mul(columns.max(1)) {
+            Some(n) if n <= MAX_ELEMENTS => Ok(Self { rows, columns, values: vec![0.; rows * columns] }),
             _ => Err(Error::format(name, format!("{rows} × {columns} features are too many"))),
         }
     }
