@@ -1,6 +1,6 @@
 //! Metrics of classification, computed on the host in f64.
 //!
-//! A value that is not a number is an error: a diverged model must not look like a bad one.
+//! A value that is NaN or infinite is an error: a diverged model must not look like a bad one.
 
 use candle_core::Tensor;
 
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// `logits` is `[N, K]`, `labels` has N entries, `rows` are indices below N.
 ///
 /// # Errors
-/// If a shape does not fit, `rows` is empty, or a logit is not a number.
+/// If a shape does not fit, `rows` is empty, or a logit is not finite.
 pub fn accuracy(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
     check_sizes(logits, labels.len(), rows)?;
     let mut correct = 0usize;
@@ -35,7 +35,7 @@ pub fn accuracy(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
 /// `logits` is `[N, K]`, `labels` holds N rows of K values, true above one half.
 ///
 /// # Errors
-/// If a shape does not fit, `rows` is empty, or a logit is not a number.
+/// If a shape does not fit, `rows` is empty, or a logit is not finite.
 pub fn micro_f1(logits: &Tensor, labels: &[f32], rows: &[u32]) -> Result<f64> {
     let k = logits.dims().last().copied().unwrap_or(0).max(1);
     check_sizes(logits, labels.len() / k, rows)?;
@@ -88,7 +88,7 @@ pub(crate) fn argmax(row: &[f64]) -> usize {
 }
 
 pub(crate) fn check_row(node: usize, row: &[f64]) -> Result<()> {
-    match row.iter().find(|z| z.is_nan()) {
+    match row.iter().find(|z| !z.is_finite()) {
         Some(&value) => Err(Error::NotFinite { what: "logits", value, place: format!(" for node {node}") }),
         None => Ok(()),
     }

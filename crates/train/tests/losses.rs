@@ -109,19 +109,21 @@ fn any_layout() {
 }
 
 #[test]
-fn not_a_number_is_an_error() {
-    let mut z = LOGITS;
-    z[2][1] = f64::NAN;
-    let z = Tensor::new(&z, &Device::Cpu).unwrap();
-    for result in [
-        classes().evaluate(&z).map(|e| e.metric),
-        labels().evaluate(&z).map(|e| e.metric),
-        accuracy(&z, &[1, 0, 2, 0], &[2]),
-        micro_f1(&z, &[0.; 12], &[2]),
-    ] {
-        assert!(result.unwrap_err().to_string().contains("node 2"));
+fn a_logit_that_is_not_finite_is_an_error() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut z = LOGITS;
+        z[2][1] = bad;
+        let z = Tensor::new(&z, &Device::Cpu).unwrap();
+        for result in [
+            classes().evaluate(&z).map(|e| e.metric),
+            labels().evaluate(&z).map(|e| e.metric),
+            accuracy(&z, &[1, 0, 2, 0], &[2]),
+            micro_f1(&z, &[0.; 12], &[2]),
+        ] {
+            assert!(result.unwrap_err().to_string().contains("node 2"));
+        }
+        assert!(accuracy(&z, &[1, 0, 2, 0], &[0, 1]).is_ok(), "only selected rows are looked at");
     }
-    assert!(accuracy(&z, &[1, 0, 2, 0], &[0, 1]).is_ok(), "only selected rows are looked at");
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl MaskedLoss {
     /// Loss and metric of `logits` `[N, K]`, computed on the host in f64.
     ///
     /// # Errors
-    /// If the shape of `logits` is another one, or a selected row holds a value that is not a number.
+    /// If the shape of `logits` is another one, or a selected row holds a value that is not finite.
     pub fn evaluate(&self, logits: &Tensor) -> Result<Evaluation> {
         self.check(logits)?;
         let (mut loss, mut correct, mut counts) = (0.0, 0usize, F1Counts::default());
