@@ -125,12 +125,9 @@ impl Transformed {
     /// # Errors
     /// If `attributes` does not hold `width` numbers for each edge before the transform.
     pub fn attributes<T: Real>(&self, attributes: &[T], width: usize, fill: FillValue) -> Result<Vec<T>> {
-        if attributes.len() != self.num_edges_before * width {
-            return Err(GraphError::Length {
-                what: "edge_attr",
-                expected: self.num_edges_before * width,
-                actual: attributes.len(),
-            });
+        let expected = self.num_edges_before.saturating_mul(width);
+        if attributes.len() != expected {
+            return Err(GraphError::Length { what: "edge_attr", expected, actual: attributes.len() });
         }
         let old = |e: u32| &attributes[e as usize * width..][..width];
         let mut loops = vec![T::from_f64(fill.empty()); self.edges.num_dst() * width];
