@@ -36,7 +36,8 @@ pub struct Trainer {
 /// Where a run writes, and whether it goes on from there.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// The folder for checkpoint and event files, made if need be; none for a run that leaves nothing behind.
+    /// The folder for checkpoint and event files, made if need be; none for a run that leaves nothing behind. Give each run
+    /// one of its own: a run that begins at the beginning removes the event files that it finds there.
     pub out: Option<PathBuf>,
     /// Whether to go on from the checkpoint in `out`. A run without one begins at the beginning.
     pub resume: bool,
