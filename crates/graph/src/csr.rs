@@ -1,3 +1,7 @@
+use std::sync::OnceLock;
+
+use crate::tasks::{CutRow, Plan, Task};
+
 /// Edges grouped by one of their ends: a compressed sparse row form with the way back to the caller's edges.
 ///
 /// Row `r` holds the edges whose grouped end is `r`, in the caller's order (the grouping is stable).
@@ -5,14 +9,27 @@
 /// Invariants, established when edges are grouped and relied upon by kernels without checks:
 /// `row_ptr` has `rows + 1` entries, starts at 0, never decreases and ends at `E`; `columns` and `edge_ids` have
 /// length `E`; `edge_ids` is a permutation of `0..E`; every column is below the number of nodes on the other side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Csr {
     row_ptr: Vec<u32>,
     columns: Vec<u32>,
     edge_ids: Vec<u32>,
+    plan: OnceLock<Plan>,
 }
 
+impl PartialEq for Csr {
+    /// Whether both hold the same entries; the cut into tasks follows from these.
+    fn eq(&self, other: &Self) -> bool {
+        self.row_ptr == other.row_ptr && self.columns == other.columns && self.edge_ids == other.edge_ids
+    }
+}
+
+impl Eq for Csr {}
+
 impl Csr {
+    /// The most edges that a [`Task`] has, and the length of the parts that longer rows are cut into.
+    pub const GRAIN: u32 = 2048;
+
     /// Groups edges by `keys` (each below `rows`) with a stable counting sort: O(E + rows) time.
     pub(crate) fn group(keys: &[u32], values: &[u32], rows: usize) -> Self {
         let mut row_ptr = vec![0u32; rows + 1];
@@ -31,7 +48,7 @@ impl Csr {
             columns[slot] = v;
             edge_ids[slot] = e as u32;
         }
-        Self { row_ptr, columns, edge_ids }
+        Self { row_ptr, columns, edge_ids, plan: OnceLock::new() }
     }
 
     /// The number of rows.
@@ -84,5 +101,42 @@ impl Csr {
     /// If `r` is not below [`rows`](Self::rows).
     pub fn degree(&self, r: usize) -> usize {
         (self.row_ptr[r + 1] - self.row_ptr[r]) as usize
+    }
+
+    /// The work of a kernel that goes over all rows, in pieces of about equal cost. Built on first use and kept.
+    ///
+    /// The pieces depend on the graph alone, never on the number of threads, so a kernel that computes each on its
+    /// own and combines parts in their order gives the same bits on any number of threads. With
+    /// G = [`GRAIN`](Self::GRAIN):
+    ///
+    /// - In their order, the tasks cover every entry once: `edges` of the first begins at 0, `edges` of each other
+    ///   one where the one before ends, and the last ends at `E`. They cover every row, too, with and without edges:
+    ///   `rows` begins where the one before ends, or, in a later part of a cut row, is the same row again.
+    /// - A task without `part` is of whole rows: `rows` is not empty and `edges` is all entries of these rows
+    ///   (`row_ptr[rows.start]..row_ptr[rows.end]`), perhaps none. It has at most G edges and at most G rows;
+    ///   edges and rows together are at most G, unless it is a single row.
+    /// - A row is cut if, and only if, it has more than G edges. Each of its tasks has `rows == r..r + 1` and a
+    ///   `part`; `edges` has exactly G entries, in the last part of the row those that remain (1 to G).
+    /// - Parts are numbered 0, 1, 2, … through all tasks, in their order; there are [`num_parts`](Self::num_parts).
+    ///
+    /// There are no tasks only if there are no rows.
+    pub fn tasks(&self) -> &[Task] {
+        &self.plan().tasks
+    }
+
+    /// The rows with more than [`GRAIN`](Self::GRAIN) edges, ascending, and the numbers of the parts that
+    /// [`tasks`](Self::tasks) cuts each into: `parts` of the first begins at 0, of each other one where the one
+    /// before ends, and the last ends at [`num_parts`](Self::num_parts).
+    pub fn cut_rows(&self) -> &[CutRow] {
+        &self.plan().cut_rows
+    }
+
+    /// The number of tasks that are parts of rows: how many partial results a kernel has to hold.
+    pub fn num_parts(&self) -> usize {
+        self.cut_rows().last().map_or(0, |cut| cut.parts.end as usize)
+    }
+
+    fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Plan::new(&self.row_ptr, Self::GRAIN))
     }
 }

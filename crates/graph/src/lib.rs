@@ -28,6 +28,7 @@ pub mod generators;
 #[cfg(feature = "petgraph")]
 mod interop;
 pub mod rng;
+mod tasks;
 pub mod transforms;
 
 pub use batch::Batch;
@@ -36,6 +37,7 @@ pub use edge_index::EdgeIndex;
 pub use error::GraphError;
 #[cfg(feature = "petgraph")]
 pub use interop::{from_petgraph, to_petgraph};
+pub use tasks::{CutRow, Task};
 pub use transforms::{FillValue, Origin, Transformed};
 
 /// The result of an operation on graph structure.
