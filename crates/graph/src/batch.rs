@@ -38,8 +38,8 @@ impl Batch {
             num_nodes = num_nodes.saturating_add(graph.num_nodes()?);
         }
         let num_edges = graphs.iter().map(EdgeIndex::num_edges).fold(0, usize::saturating_add);
-        crate::edge_index::check_size("num_nodes", num_nodes)?;
-        crate::edge_index::check_size("num_edges", num_edges)?;
+        crate::validate::check_size("num_nodes", num_nodes)?;
+        crate::validate::check_size("num_edges", num_edges)?;
 
         let (mut source, mut destination) = (Vec::with_capacity(num_edges), Vec::with_capacity(num_edges));
         let mut batch = Vec::with_capacity(num_nodes);

@@ -1,5 +1,6 @@
 use std::sync::OnceLock;
 
+use crate::group::group;
 use crate::tasks::{CutRow, Plan, Task};
 
 /// Edges grouped by one of their ends: a compressed sparse row form with the way back to the caller's edges.
@@ -30,24 +31,9 @@ impl Csr {
     /// The most edges that a [`Task`] has, and the length of the parts that longer rows are cut into.
     pub const GRAIN: u32 = 2048;
 
-    /// Groups edges by `keys` (each below `rows`) with a stable counting sort: O(E + rows) time.
+    /// Groups edges by `keys` (each below `rows`), stably: O(E + rows) time.
     pub(crate) fn group(keys: &[u32], values: &[u32], rows: usize) -> Self {
-        let mut row_ptr = vec![0u32; rows + 1];
-        for &k in keys {
-            row_ptr[k as usize + 1] += 1;
-        }
-        for r in 0..rows {
-            row_ptr[r + 1] += row_ptr[r];
-        }
-        let mut next = row_ptr.clone();
-        let mut columns = vec![0u32; keys.len()];
-        let mut edge_ids = vec![0u32; keys.len()];
-        for (e, (&k, &v)) in keys.iter().zip(values).enumerate() {
-            let slot = next[k as usize] as usize;
-            next[k as usize] += 1;
-            columns[slot] = v;
-            edge_ids[slot] = e as u32;
-        }
+        let (row_ptr, columns, edge_ids) = group(keys, values, rows);
         Self { row_ptr, columns, edge_ids, plan: OnceLock::new() }
     }
 

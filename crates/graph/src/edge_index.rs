@@ -2,6 +2,8 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::group::both;
+use crate::validate::{check_indices, check_size, check_sizes, narrow};
 use crate::{Csr, GraphError, Result};
 
 /// The edges of a graph: validated once, immutable afterwards, cheap to clone.
@@ -26,11 +28,16 @@ struct Inner {
     attachments: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
-/// The largest number of nodes or edges: `u32::MAX` itself is Candle's padding index.
-const MAX: usize = u32::MAX as usize - 1;
-
-pub(crate) fn check_size(what: &'static str, size: usize) -> Result<()> {
-    if size > MAX { Err(GraphError::TooLarge { what, size, max: MAX }) } else { Ok(()) }
+/// What `cell` holds, or what `make` makes, which is then kept.
+///
+/// `get_or_init` would run `make` while the cell is locked. A thread that waits there for the parallel parts of `make`
+/// may steal other work that asks for the same cell, and would wait for itself. So threads that race to the first use
+/// each make it, and all get the one that is kept.
+fn made_once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    cell.get().unwrap_or_else(|| {
+        let made = make();
+        cell.get_or_init(|| made)
+    })
 }
 
 impl EdgeIndex {
@@ -60,20 +67,13 @@ impl EdgeIndex {
     /// # Errors
     /// As [`EdgeIndex::new`]; a negative index is out of range.
     pub fn from_i64(source: &[i64], destination: &[i64], num_nodes: usize) -> Result<Self> {
-        let narrow = |side: &'static str, ids: &[i64]| -> Result<Vec<u32>> {
-            ids.iter()
-                .enumerate()
-                .map(|(edge, &index)| {
-                    u32::try_from(index).map_err(|_| GraphError::IndexOutOfRange {
-                        side,
-                        edge,
-                        index,
-                        num_nodes,
-                    })
-                })
-                .collect()
-        };
-        Self::new(narrow("source", source)?, narrow("destination", destination)?, num_nodes)
+        check_sizes(source.len(), destination.len(), num_nodes, num_nodes)?;
+        let (source, destination) = both(
+            source.len(),
+            || narrow("source", source, num_nodes),
+            || narrow("destination", destination, num_nodes),
+        );
+        Ok(Self::trusted(source?, destination?, num_nodes, num_nodes, false))
     }
 
     /// As [`EdgeIndex::new`], from `(source, destination)` pairs.
@@ -105,22 +105,26 @@ impl EdgeIndex {
         num_dst: usize,
         bipartite: bool,
     ) -> Result<Self> {
-        if source.len() != destination.len() {
-            return Err(GraphError::Length {
-                what: "edge_index: destination",
-                expected: source.len(),
-                actual: destination.len(),
-            });
-        }
-        for (what, size) in [("num_edges", source.len()), ("num_nodes", num_src), ("num_nodes", num_dst)] {
-            check_size(what, size)?;
-        }
-        for (side, ids, num_nodes) in [("source", &source, num_src), ("destination", &destination, num_dst)] {
-            if let Some((edge, &index)) = ids.iter().enumerate().find(|&(_, &i)| i as usize >= num_nodes) {
-                return Err(GraphError::IndexOutOfRange { side, edge, index: i64::from(index), num_nodes });
-            }
-        }
-        Ok(Self {
+        check_sizes(source.len(), destination.len(), num_src, num_dst)?;
+        let (valid_source, valid_destination) = both(
+            source.len(),
+            || check_indices("source", &source, num_src),
+            || check_indices("destination", &destination, num_dst),
+        );
+        valid_source?;
+        valid_destination?;
+        Ok(Self::trusted(source, destination, num_src, num_dst, bipartite))
+    }
+
+    /// Edges that are known to be valid, in lists of equal lengths, all sizes within 32 bits.
+    pub(crate) fn trusted(
+        source: Vec<u32>,
+        destination: Vec<u32>,
+        num_src: usize,
+        num_dst: usize,
+        bipartite: bool,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 source,
                 destination,
@@ -131,7 +135,7 @@ impl EdgeIndex {
                 by_source: OnceLock::new(),
                 attachments: Mutex::new(Vec::new()),
             }),
-        })
+        }
     }
 
     /// E, the number of edges.
@@ -187,13 +191,13 @@ impl EdgeIndex {
     /// The edges grouped by destination: row `i` holds the in-edges of node `i`, columns are sources.
     pub fn by_destination(&self) -> &Csr {
         let i = &*self.inner;
-        i.by_destination.get_or_init(|| Csr::group(&i.destination, &i.source, i.num_dst))
+        made_once(&i.by_destination, || Csr::group(&i.destination, &i.source, i.num_dst))
     }
 
     /// The edges grouped by source: row `j` holds the out-edges of node `j`, columns are destinations.
     pub fn by_source(&self) -> &Csr {
         let i = &*self.inner;
-        i.by_source.get_or_init(|| Csr::group(&i.source, &i.destination, i.num_src))
+        made_once(&i.by_source, || Csr::group(&i.source, &i.destination, i.num_src))
     }
 
     /// The number of in-edges of every destination.

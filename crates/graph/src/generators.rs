@@ -21,7 +21,7 @@ use crate::{EdgeIndex, GraphError, Result};
 /// # Ok(()) }
 /// ```
 pub fn erdos_renyi(num_nodes: usize, probability: f64, seed: u64) -> Result<EdgeIndex> {
-    crate::edge_index::check_size("num_nodes", num_nodes)?;
+    crate::validate::check_size("num_nodes", num_nodes)?;
     if !(0.0..=1.0).contains(&probability) {
         return Err(GraphError::Invalid {
             argument: "probability",
@@ -43,7 +43,7 @@ pub fn erdos_renyi(num_nodes: usize, probability: f64, seed: u64) -> Result<Edge
         if pair >= pairs {
             break;
         }
-        crate::edge_index::check_size("num_edges", source.len() + 1)?;
+        crate::validate::check_size("num_edges", source.len() + 1)?;
         let (d, k) = ((pair / others) as u32, (pair % others) as u32);
         source.push(if k < d { k } else { k + 1 });
         destination.push(d);

@@ -26,8 +26,8 @@ use crate::{EdgeIndex, GraphError, Result};
 /// # Ok(()) }
 /// ```
 pub fn from_petgraph<N, E, Ty: EdgeType, Ix: IndexType>(graph: &Graph<N, E, Ty, Ix>) -> Result<Transformed> {
-    crate::edge_index::check_size("num_nodes", graph.node_count())?;
-    crate::edge_index::check_size("num_edges", graph.edge_count())?;
+    crate::validate::check_size("num_nodes", graph.node_count())?;
+    crate::validate::check_size("num_edges", graph.edge_count())?;
     let mut pairs = Vec::new();
     let mut origin = Vec::new();
     for (e, edge) in (0u32..).zip(graph.edge_references()) {

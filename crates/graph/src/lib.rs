@@ -25,11 +25,13 @@ mod csr;
 mod edge_index;
 mod error;
 pub mod generators;
+mod group;
 #[cfg(feature = "petgraph")]
 mod interop;
 pub mod rng;
 mod tasks;
 pub mod transforms;
+mod validate;
 
 pub use batch::Batch;
 pub use csr::Csr;

@@ -132,6 +132,30 @@ fn errors_say_what_came_and_what_was_expected() {
     );
 }
 
+/// Long lists are checked in pieces, on several threads: the first bad edge must be named all the same.
+#[test]
+fn in_a_long_list_the_first_bad_index_is_found() {
+    const E: usize = 300_000;
+    let found =
+        |edge, index| Err(GraphError::IndexOutOfRange { side: "destination", edge, index, num_nodes: 9 });
+    for first in [0, 65_535, 65_536, 123_456, E - 1] {
+        let mut ids = vec![8u32; E];
+        ids[first] = 9;
+        ids[E - 1] = u32::MAX;
+        let worst = if first == E - 1 { u32::MAX } else { 9 };
+        assert_eq!(EdgeIndex::new(vec![0; E], ids.clone(), 9), found(first, worst.into()));
+        for bad in [-1, 9, i64::MIN, 1 << 32, (1 << 32) + 5, i64::MAX] {
+            let mut wide = vec![8i64; E];
+            wide[E - 1] = 10;
+            wide[first] = bad;
+            assert_eq!(EdgeIndex::from_i64(&vec![0; E], &wide, 9), found(first, bad));
+        }
+    }
+    let wide: Vec<i64> = (0..E as i64).collect();
+    let edges = EdgeIndex::from_i64(&wide, &wide, E).unwrap();
+    assert!(edges.source().iter().copied().eq(0..E as u32) && edges.source() == edges.destination());
+}
+
 #[test]
 fn a_bipartite_structure_is_not_a_square_one() {
     let square = EdgeIndex::new(vec![0], vec![1], 2).unwrap();
