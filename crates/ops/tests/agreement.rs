@@ -98,7 +98,8 @@ fn constants_get_no_gradient() {
                 mixed[k] = t[0].clone();
                 (case.ours)(&mixed, &edges)
             });
-            assert_close(&format!("{}, only argument {k} tracked", case.name), &alone[0], &all[k], 0.0);
+            // Not the same bits: which sums are taken depends on what is wanted.
+            assert_close(&format!("{}, only argument {k} tracked", case.name), &alone[0], &all[k], 1e-14);
         }
         assert!(!(case.ours)(&inputs, &edges).unwrap().track_op(), "{}", case.name);
     }

@@ -112,7 +112,7 @@ impl Attention {
         let nodes = nodes.map(|(s, l)| cpu::slice(s, l)).transpose()?;
         let edge = edge.map(|(s, l)| cpu::slice(s, l)).transpose()?;
         let values = cpu::slice::<T>(values, layout)?;
-        let done = cpu::attention::forward(&self.scores(nodes, edge), values, columns / self.heads);
+        let done = cpu::attention::forward(&self.scores(nodes, edge), values, columns / self.heads, None);
         let largest = cpu::matrix(done.largest, rows, self.heads)?;
         let _ = self.stats.set([largest, cpu::matrix(done.inverse, rows, self.heads)?]);
         Ok((T::to_cpu_storage_owned(done.out), (rows, columns).into()))
@@ -159,6 +159,7 @@ impl Attention {
             stats: Stats { largest: m.slice()?, inverse: t.slice()? },
             values: v.slice()?,
             out: o.slice()?,
+            bias: None,
             grad: g.slice()?,
             channels: columns / self.heads,
         }

@@ -1,12 +1,15 @@
 //! Softmax over the in-edges of a node and the weighted sum of their values, in one pass over the graph.
 
-use candle_geometric_graph::EdgeIndex;
+use candle_geometric_graph::{Csr, EdgeIndex, Task};
 
-use super::Real;
+use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance};
 use super::dropout::factors;
-use super::rows::{by_edges, row, run, split};
-use super::segment::{add, add_scaled, dot};
-use super::softmax::{finite, invert, raise};
+use super::rows::row;
+use super::segment::{add, add_scaled};
+use super::simd::vectorized;
+use super::softmax::{finite, inverse, raise};
+use super::tasks::{self, Per, fill};
+use super::{Real, by_heads};
 use crate::Dropout;
 
 /// What the score of an edge e from j to i is made of: `LeakyReLU(src[j] + dst[i] + edge[e])`, for every head.
@@ -34,28 +37,38 @@ pub(crate) struct Stats<'a, T> {
 }
 
 impl<T: Real> Scores<'_, T> {
-    /// The sums inside the LeakyReLU for the edges of one row, `[degree, H]`: `own` belongs to the row's node, `others`
-    /// to the nodes at the other `ends`.
+    /// The sums inside the LeakyReLU for the edges of a task, `[n, H]`: `own` belongs to the rows, `others` to the
+    /// nodes at the other ends. `h` is the number of heads, given so that it may be a constant.
+    #[inline(always)]
     pub(super) fn sums(
         &self,
+        csr: &Csr,
+        task: &Task,
         own: Option<&[T]>,
         others: Option<&[T]>,
-        ends: &[u32],
-        edges: &[u32],
-        out: &mut Vec<T>,
-    ) {
-        let h = self.heads;
-        out.clear();
-        match others {
-            Some(s) => ends.iter().for_each(|&n| out.extend_from_slice(row(s, n as usize, h))),
-            None => out.resize(ends.len() * h, T::zero()),
+        h: usize,
+    ) -> Vec<T> {
+        let all = tasks::edges(task);
+        let mut sums = vec![T::zero(); all.len() * h];
+        if let Some(others) = others {
+            for (s, &n) in sums.chunks_exact_mut(h).zip(&csr.columns()[all.clone()]) {
+                s.copy_from_slice(row(others, n as usize, h));
+            }
         }
         if let Some(own) = own {
-            out.chunks_exact_mut(h).for_each(|s| add(s, own));
+            for r in tasks::rows(task) {
+                let own = row(own, r, h);
+                let range = tasks::edges_of_row(csr, task, r);
+                let part = &mut sums[(range.start - all.start) * h..(range.end - all.start) * h];
+                part.chunks_exact_mut(h).for_each(|s| add(s, own));
+            }
         }
         if let Some(edge) = self.edge {
-            out.chunks_exact_mut(h).zip(edges).for_each(|(s, &e)| add(s, row(edge, e as usize, h)));
+            for (s, &e) in sums.chunks_exact_mut(h).zip(&csr.edge_ids()[all]) {
+                add(s, row(edge, e as usize, h));
+            }
         }
+        sums
     }
 
     /// The derivative of the LeakyReLU where the sum is `s`.
@@ -65,11 +78,12 @@ impl<T: Real> Scores<'_, T> {
     }
 
     /// Multiplies the weights of the edges `[degree, H]` by what dropout makes of them.
-    pub(super) fn drop_out(&self, edges: &[u32], weights: &mut [T], scratch: &mut [T]) {
+    pub(super) fn drop_out(&self, edges: &[u32], weights: &mut [T]) {
         let Some(dropout) = &self.dropout else { return };
+        let mut scratch = vec![T::zero(); self.heads];
         for (w, &e) in weights.chunks_exact_mut(self.heads).zip(edges) {
-            factors(dropout, u64::from(e) * self.heads as u64, scratch);
-            w.iter_mut().zip(&*scratch).for_each(|(w, &f)| *w *= f);
+            factors(dropout, u64::from(e) * self.heads as u64, &mut scratch);
+            w.iter_mut().zip(&scratch).for_each(|(w, &f)| *w *= f);
         }
     }
 }
@@ -81,90 +95,119 @@ pub(crate) struct Forward<T> {
     pub(crate) inverse: Vec<T>,
 }
 
-/// The attention.
-pub(crate) fn forward<T: Real>(scores: &Scores<'_, T>, values: &[T], channels: usize) -> Forward<T> {
-    let csr = scores.edges.by_destination();
-    let (h, width) = (scores.heads, scores.heads * channels);
-    let mut out = vec![T::zero(); csr.rows() * width];
-    let mut largest = vec![T::from_f64(f64::NEG_INFINITY); csr.rows() * h];
-    let mut inverse = vec![T::zero(); csr.rows() * h];
-    let chunks = by_edges(csr.row_ptr(), width);
-    let outs = split(&mut out, &chunks, |c| c.len() * width);
-    let stats =
-        split(&mut largest, &chunks, |c| c.len() * h)
-            .into_iter()
-            .zip(split(&mut inverse, &chunks, |c| c.len() * h));
-    run(
-        chunks.iter().cloned().zip(outs.into_iter().zip(stats)).collect(),
-        |(rows, (out, (largest, inverse)))| {
-            let (mut weights, mut scratch) = (Vec::new(), vec![T::zero(); h]);
-            for (k, i) in rows.enumerate() {
-                let (m, total) = (&mut largest[k * h..][..h], &mut inverse[k * h..][..h]);
-                let (sources, edges) = (csr.neighbors(i), csr.edges(i));
-                scores.sums(scores.dst.map(|s| row(s, i, h)), scores.src, sources, edges, &mut weights);
-                weights.iter_mut().for_each(|s| *s *= scores.slope_at(*s));
-                weights.chunks_exact(h).for_each(|s| raise(m, s));
-                m.iter_mut().for_each(finite);
-                weights.chunks_exact_mut(h).for_each(|s| s.iter_mut().zip(&*m).for_each(|(s, &m)| *s -= m));
-                weights.iter_mut().for_each(|s| *s = s.exp());
-                weights.chunks_exact(h).for_each(|w| add(total, w));
-                total.iter_mut().for_each(invert);
-                scores.drop_out(edges, &mut weights, &mut scratch);
-                let o = &mut out[k * width..][..width];
-                for (w, &j) in weights.chunks_exact(h).zip(sources) {
-                    add_per_head(o, w, row(values, j as usize, width), channels);
-                }
-                for (o, &t) in o.chunks_exact_mut(channels).zip(&*total) {
-                    o.iter_mut().for_each(|o| *o *= t);
-                }
-            }
-        },
+/// The attention. `bias` `[H·C]` is added to every row.
+pub(crate) fn forward<T: Real>(
+    scores: &Scores<'_, T>,
+    values: &[T],
+    channels: usize,
+    bias: Option<&[T]>,
+) -> Forward<T> {
+    let h = scores.heads;
+    let results = [Per::Row(h * channels), Per::Row(h), Per::Row(h)];
+    let [out, largest, inverse] = fill(
+        scores.edges.by_destination(),
+        results,
+        |task, parts| vectorized(attend, (scores, task, values, channels, bias, parts)),
+        |_, parts, row| merge(parts, row, channels, bias),
     );
     Forward { out, largest, inverse }
 }
 
-/// `o[h, c] += w[h] · v[h, c]`, with the loops over common numbers of channels unrolled.
+/// The attention of the rows of a task, or of a part of a row: then without the division by the total.
 #[inline(always)]
-pub(super) fn add_per_head<T: Real>(o: &mut [T], w: &[T], v: &[T], channels: usize) {
-    fn fixed<T: Real, const C: usize>(o: &mut [T], w: &[T], v: &[T]) {
-        for ((o, v), &w) in o.as_chunks_mut::<C>().0.iter_mut().zip(v.as_chunks::<C>().0).zip(w) {
-            for c in 0..C {
-                o[c] += w * v[c];
-            }
+fn attend<T: Real>(
+    (s, task, values, channels, bias, [out, largest, inverse]): (
+        &Scores<'_, T>,
+        &Task,
+        &[T],
+        usize,
+        Option<&[T]>,
+        [&mut [T]; 3],
+    ),
+) {
+    let (csr, h, width) = (s.edges.by_destination(), s.heads, s.heads * channels);
+    let all = tasks::edges(task);
+    let mut weights = by_heads!(h, h => weigh(s, csr, task, h, largest, inverse));
+    s.drop_out(&csr.edge_ids()[all.clone()], &mut weights);
+    let (columns, distance) = (csr.columns(), distance::<T>(width));
+    for (k, r) in tasks::rows(task).enumerate() {
+        let (o, range) = (&mut out[k * width..][..width], tasks::edges_of_row(csr, task, r));
+        for start in range.clone().step_by(BLOCK) {
+            let end = (start + BLOCK).min(range.end);
+            let next = ahead(columns, start, end - start, distance);
+            let rows = Rows::new(values, &columns[start..end], next, width);
+            let weights = &weights[(start - all.start) * h..(end - all.start) * h];
+            add_weighted(o, weights, &rows, h, channels);
         }
-    }
-    match channels {
-        1 => o.iter_mut().zip(v).zip(w).for_each(|((o, &v), &w)| *o += w * v),
-        8 => fixed::<T, 8>(o, w, v),
-        16 => fixed::<T, 16>(o, w, v),
-        32 => fixed::<T, 32>(o, w, v),
-        64 => fixed::<T, 64>(o, w, v),
-        _ => {
-            for ((o, v), &w) in o.chunks_exact_mut(channels).zip(v.chunks_exact(channels)).zip(w) {
-                add_scaled(o, w, v);
-            }
+        if task.part.is_none() {
+            finish(o, &inverse[k * h..][..h], channels, bias);
         }
     }
 }
 
-/// `out[h] = ⟨a[h], b[h]⟩`.
+/// The exponentials of the scores of a task, `[n, H]`, and their largest score and total for every row. The total is
+/// inverted, if these are whole rows.
 #[inline(always)]
-pub(super) fn dot_per_head<T: Real>(out: &mut [T], a: &[T], b: &[T], channels: usize) {
-    fn fixed<T: Real, const C: usize>(out: &mut [T], a: &[T], b: &[T]) {
-        for ((a, b), o) in a.as_chunks::<C>().0.iter().zip(b.as_chunks::<C>().0).zip(out) {
-            *o = dot(a, b);
+fn weigh<T: Real>(
+    s: &Scores<'_, T>,
+    csr: &Csr,
+    task: &Task,
+    h: usize,
+    largest: &mut [T],
+    totals: &mut [T],
+) -> Vec<T> {
+    let mut weights = s.sums(csr, task, s.dst, s.src, h);
+    weights.iter_mut().for_each(|w| *w *= s.slope_at(*w));
+    let first = tasks::edges(task).start;
+    let of_row = |r| {
+        let range = tasks::edges_of_row(csr, task, r);
+        (range.start - first) * h..(range.end - first) * h
+    };
+    largest.fill(T::from_f64(f64::NEG_INFINITY));
+    for (m, r) in largest.chunks_exact_mut(h).zip(tasks::rows(task)) {
+        let part = &mut weights[of_row(r)];
+        part.chunks_exact(h).for_each(|s| raise(m, s));
+        part.chunks_exact_mut(h).for_each(|s| s.iter_mut().zip(&*m).for_each(|(s, &m)| *s -= finite(m)));
+    }
+    weights.iter_mut().for_each(|w| *w = w.exp());
+    for (t, r) in totals.chunks_exact_mut(h).zip(tasks::rows(task)) {
+        weights[of_row(r)].chunks_exact(h).for_each(|w| add(t, w));
+    }
+    if task.part.is_none() {
+        totals.iter_mut().for_each(|t| *t = inverse(*t));
+    }
+    weights
+}
+
+/// Divides a row by the totals of its heads, and adds the bias.
+#[inline(always)]
+fn finish<T: Real>(o: &mut [T], inverse: &[T], channels: usize, bias: Option<&[T]>) {
+    for (o, &t) in o.chunks_exact_mut(channels).zip(inverse) {
+        o.iter_mut().for_each(|o| *o *= t);
+    }
+    if let Some(bias) = bias {
+        add(o, bias);
+    }
+}
+
+/// One row from its parts: all are brought to the same largest score, then added.
+fn merge<T: Real>(
+    [outs, largest, totals]: [&[T]; 3],
+    [out, m, inverse_total]: [&mut [T]; 3],
+    channels: usize,
+    bias: Option<&[T]>,
+) {
+    let (h, width) = (m.len(), out.len());
+    m.fill(T::from_f64(f64::NEG_INFINITY));
+    largest.chunks_exact(h).for_each(|part| raise(m, part));
+    for (p, (part_m, part_total)) in largest.chunks_exact(h).zip(totals.chunks_exact(h)).enumerate() {
+        for k in 0..h {
+            let scale = (part_m[k] - finite(m[k])).exp();
+            inverse_total[k] += scale * part_total[k];
+            let part = &row(outs, p, width)[k * channels..][..channels];
+            add_scaled(&mut out[k * channels..][..channels], scale, part);
         }
     }
-    match channels {
-        1 => out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = a * b),
-        8 => fixed::<T, 8>(out, a, b),
-        16 => fixed::<T, 16>(out, a, b),
-        32 => fixed::<T, 32>(out, a, b),
-        64 => fixed::<T, 64>(out, a, b),
-        _ => {
-            for ((a, b), o) in a.chunks_exact(channels).zip(b.chunks_exact(channels)).zip(out) {
-                *o = dot(a, b);
-            }
-        }
-    }
+    inverse_total.iter_mut().for_each(|t| *t = inverse(*t));
+    finish(out, inverse_total, channels, bias);
 }

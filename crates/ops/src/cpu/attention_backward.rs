@@ -4,11 +4,19 @@
 //! `∂v[j] = Σ f α g[i]`, and the gradient of a score before its LeakyReLU is
 //! `z[e] = α (f ⟨g[i], v[j]⟩ − D[i]) · LeakyReLU'`, where `D[i] = Σ α f ⟨g[i], v[j]⟩ = ⟨g[i], out[i]⟩`. Weights are
 //! computed again, so nothing of the size of the edges is kept from the forward pass.
+//!
+//! Without the LeakyReLU' the z of a destination add up to 0. The sum over all its edges so follows from the sum over
+//! those on one side of the LeakyReLU, and only the values of these are read.
 
-use super::Real;
-use super::attention::{Scores, Stats, add_per_head, dot_per_head};
-use super::rows::{by_edges, row, run, split};
+use candle_geometric_graph::{Csr, Task};
+
+use super::attention::{Scores, Stats};
+use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
+use super::rows::row;
 use super::segment::{add, to_caller_order};
+use super::simd::{prefetch, vectorized};
+use super::tasks::{self, Per, add_up, fill};
+use super::{Real, by_heads};
 
 /// Whose gradients are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -37,190 +45,293 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) stats: Stats<'a, T>,
     pub(crate) values: &'a [T],
     pub(crate) out: &'a [T],
+    /// What was added to the result, `[H·C]`.
+    pub(crate) bias: Option<&'a [T]>,
     pub(crate) grad: &'a [T],
     pub(crate) channels: usize,
 }
 
 impl<T: Real> Backward<'_, T> {
     pub(crate) fn run(&self, wanted: Wanted) -> Gradients<T> {
-        let mut gradients = Gradients { values: vec![], src: vec![], dst: vec![], edge: vec![] };
-        let inner = self.by_destination(wanted, &mut gradients);
-        if wanted.values || wanted.src {
-            self.by_source(wanted, &inner, &mut gradients);
-        }
-        gradients
+        let (inner, dst, edge) = self.by_destination(wanted);
+        let (values, src) = self.by_source(wanted, &inner);
+        Gradients { values, src, dst, edge }
     }
 
-    /// The gradients of the terms of destinations and edges; returns D, `[N_dst, H]`.
-    fn by_destination(&self, wanted: Wanted, gradients: &mut Gradients<T>) -> Vec<T> {
-        let (s, csr) = (&self.scores, self.scores.edges.by_destination());
-        let (h, width) = (s.heads, s.heads * self.channels);
-        let sized = |wanted: bool, rows: usize| vec![T::zero(); if wanted { rows * h } else { 0 }];
-        let mut inner = sized(true, csr.rows());
-        let mut dst = sized(wanted.dst, csr.rows());
-        let mut edge = sized(wanted.edge, csr.columns().len());
-        let chunks = by_edges(csr.row_ptr(), width);
-        let edges_of = |c: &std::ops::Range<usize>| (csr.row_ptr()[c.end] - csr.row_ptr()[c.start]) as usize;
-        let parts =
-            split(&mut inner, &chunks, |c| c.len() * h).into_iter().zip(
-                split(&mut dst, &chunks, |c| if wanted.dst { c.len() * h } else { 0 })
-                    .into_iter()
-                    .zip(split(&mut edge, &chunks, |c| if wanted.edge { edges_of(c) * h } else { 0 })),
-            );
-        run(chunks.iter().cloned().zip(parts).collect(), |(rows, (inner, (dst, mut edge)))| {
-            let mut buffers = Buffers::new(h);
-            for (k, i) in rows.enumerate() {
-                let (g, inner) = (row(self.grad, i, width), &mut inner[k * h..][..h]);
-                dot_per_head(inner, g, row(self.out, i, width), self.channels);
-                if !(wanted.dst || wanted.edge) {
-                    continue;
-                }
-                let (sources, edges) = (csr.neighbors(i), csr.edges(i));
-                s.sums(s.dst.map(|d| row(d, i, h)), s.src, sources, edges, &mut buffers.sums);
-                buffers.alpha(s, |_| row(self.stats.largest, i, h), |_| row(self.stats.inverse, i, h));
-                buffers.factors(s, edges);
-                for (k, &j) in sources.iter().enumerate() {
-                    buffers.score_gradient(
-                        s,
-                        k,
-                        g,
-                        row(self.values, j as usize, width),
-                        inner,
-                        self.channels,
-                    );
-                }
-                if wanted.dst {
-                    let dst = &mut dst[k * h..][..h];
-                    buffers.sums.chunks_exact(h).for_each(|z| add(dst, z));
-                }
-                if wanted.edge {
-                    let (part, rest) = std::mem::take(&mut edge).split_at_mut(buffers.sums.len());
-                    part.copy_from_slice(&buffers.sums);
-                    edge = rest;
-                }
-            }
-        });
-        gradients.dst = dst;
-        gradients.edge = if wanted.edge { to_caller_order(edge, csr, h) } else { edge };
-        inner
+    /// D, and the gradients of the terms of destinations and edges.
+    fn by_destination(&self, wanted: Wanted) -> (Vec<T>, Vec<T>, Vec<T>) {
+        let (h, csr) = (self.scores.heads, self.scores.edges.by_destination());
+        let size = |wanted| if wanted { h } else { 0 };
+        let results = [Per::Row(h), Per::Row(size(wanted.dst)), Per::Edge(size(wanted.edge))];
+        let [inner, dst, edge] = fill(
+            csr,
+            results,
+            |task, parts| vectorized(of_destinations, (self, task, parts)),
+            |_, parts, [inner, dst, _]| {
+                inner.copy_from_slice(&parts[0][..h]); // every part has computed all of it
+                add_up(0, [parts[1]], [dst]);
+            },
+        );
+        (inner, dst, if wanted.edge { to_caller_order(edge, csr, h) } else { edge })
     }
 
     /// The gradients of the values and of the terms of sources.
-    fn by_source(&self, wanted: Wanted, inner: &[T], gradients: &mut Gradients<T>) {
-        let (s, csr) = (&self.scores, self.scores.edges.by_source());
-        let (h, width) = (s.heads, s.heads * self.channels);
-        let (values_width, src_width) =
-            (if wanted.values { width } else { 0 }, if wanted.src { h } else { 0 });
-        gradients.values = vec![T::zero(); csr.rows() * values_width];
-        gradients.src = vec![T::zero(); csr.rows() * src_width];
-        let chunks = by_edges(csr.row_ptr(), width);
-        let parts = split(&mut gradients.values, &chunks, |c| c.len() * values_width).into_iter().zip(split(
-            &mut gradients.src,
-            &chunks,
-            |c| c.len() * src_width,
-        ));
-        run(chunks.iter().cloned().zip(parts).collect(), |(rows, (values, src))| {
-            let mut buffers = Buffers::new(h);
-            for (k, j) in rows.enumerate() {
-                let (destinations, edges) = (csr.neighbors(j), csr.edges(j));
-                s.sums(s.src.map(|v| row(v, j, h)), s.dst, destinations, edges, &mut buffers.sums);
-                let of = |k: usize| destinations[k] as usize;
-                buffers.alpha(
-                    s,
-                    |k| row(self.stats.largest, of(k), h),
-                    |k| row(self.stats.inverse, of(k), h),
-                );
-                buffers.factors(s, edges);
-                if wanted.values {
-                    let dv = &mut values[k * width..][..width];
-                    for (k, &i) in destinations.iter().enumerate() {
-                        let weights = buffers.dropped(k);
-                        add_per_head(dv, weights, row(self.grad, i as usize, width), self.channels);
-                    }
-                }
-                if wanted.src {
-                    let v = row(self.values, j, width);
-                    for (k, &i) in destinations.iter().enumerate() {
-                        let (g, inner) = (row(self.grad, i as usize, width), row(inner, i as usize, h));
-                        buffers.score_gradient(s, k, g, v, inner, self.channels);
-                    }
-                    let src = &mut src[k * h..][..h];
-                    buffers.sums.chunks_exact(h).for_each(|z| add(src, z));
-                }
-            }
-        });
+    fn by_source(&self, wanted: Wanted, inner: &[T]) -> (Vec<T>, Vec<T>) {
+        if !wanted.values && !wanted.src {
+            return (vec![], vec![]);
+        }
+        let h = self.scores.heads;
+        let packed = self.pack(inner);
+        let results = [
+            Per::Row(if wanted.values { h * self.channels } else { 0 }),
+            Per::Row(if wanted.src { h } else { 0 }),
+        ];
+        let [values, src] = fill(
+            self.scores.edges.by_source(),
+            results,
+            |task, parts| vectorized(of_sources, (self, task, packed.as_slice(), parts)),
+            add_up,
+        );
+        (values, src)
+    }
+
+    /// What an edge needs of its destination, side by side in memory: the term of its score, the largest score, the
+    /// inverse total and D, `[N_dst, 4, H]`.
+    fn pack(&self, inner: &[T]) -> Vec<T> {
+        let (h, s) = (self.scores.heads, &self.stats);
+        let mut packed = Vec::with_capacity(inner.len() * 4);
+        let zeros = vec![T::zero(); h];
+        for i in 0..inner.len().checked_div(h).unwrap_or(0) {
+            packed.extend_from_slice(self.scores.dst.map_or(&zeros, |d| row(d, i, h)));
+            [s.largest, s.inverse, inner].iter().for_each(|m| packed.extend_from_slice(row(m, i, h)));
+        }
+        packed
     }
 }
 
-/// What one task needs per edge of the row in hand, `[degree, H]` each.
-struct Buffers<T> {
-    heads: usize,
-    /// The sums inside the LeakyReLU, then their gradients.
-    sums: Vec<T>,
-    alpha: Vec<T>,
-    /// What dropout makes of α; empty without dropout.
-    dropped: Vec<T>,
-    dots: Vec<T>,
+#[inline(always)]
+fn of_destinations<T: Real>((b, task, parts): (&Backward<'_, T>, &Task, [&mut [T]; 3])) {
+    let [inner, dst, edge] = parts;
+    let (s, width) = (&b.scores, b.scores.heads * b.channels);
+    let mut unbiased = vec![T::zero(); width];
+    for (r, inner) in tasks::rows(task).zip(inner.chunks_exact_mut(s.heads)) {
+        unbiased.copy_from_slice(row(b.out, r, width));
+        if let Some(bias) = b.bias {
+            unbiased.iter_mut().zip(bias).for_each(|(o, &b)| *o -= b);
+        }
+        let heads = row(b.grad, r, width).chunks_exact(b.channels).zip(unbiased.chunks_exact(b.channels));
+        inner.iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
+    }
+    if !edge.is_empty() {
+        by_heads!(s.heads, h => every_score(b, task, inner, dst, edge, h));
+    } else if !dst.is_empty() && b.scores.slope != T::one() {
+        by_heads!(s.heads, h => one_side(b, task, inner, dst, h));
+    }
 }
 
-impl<T: Real> Buffers<T> {
-    fn new(heads: usize) -> Self {
-        Self { heads, sums: vec![], alpha: vec![], dropped: vec![], dots: vec![T::zero(); heads] }
-    }
-
-    /// The weights from the sums; the statistics are those of the destination of edge k of the row.
-    fn alpha<'a>(
-        &mut self,
-        scores: &Scores<'_, T>,
-        largest: impl Fn(usize) -> &'a [T],
-        inverse: impl Fn(usize) -> &'a [T],
-    ) where
-        T: 'a,
-    {
-        let h = self.heads;
-        self.alpha.clear();
-        self.alpha.extend(self.sums.iter().map(|&s| s * scores.slope_at(s)));
-        for (k, a) in self.alpha.chunks_exact_mut(h).enumerate() {
-            a.iter_mut().zip(largest(k)).for_each(|(a, &m)| *a -= m);
-        }
-        self.alpha.iter_mut().for_each(|a| *a = a.exp());
-        for (k, a) in self.alpha.chunks_exact_mut(h).enumerate() {
-            a.iter_mut().zip(inverse(k)).for_each(|(a, &t)| *a *= t);
-        }
-    }
-
-    /// Fills `dropped` from α, where there is dropout.
-    fn factors(&mut self, scores: &Scores<'_, T>, edges: &[u32]) {
-        if scores.dropout.is_some() {
-            self.dropped.clone_from(&self.alpha);
-            scores.drop_out(edges, &mut self.dropped, &mut self.dots);
-        }
-    }
-
-    /// The weights of edge k after dropout.
-    fn dropped(&self, k: usize) -> &[T] {
-        let weights = if self.dropped.is_empty() { &self.alpha } else { &self.dropped };
-        row(weights, k, self.heads)
-    }
-
-    /// Replaces the sums of edge k by their gradients: `f α ⟨g, v⟩ − α D`, through the LeakyReLU.
+impl<T: Real> Backward<'_, T> {
+    /// The weights α of the edges of a task by destination, from the sums inside the LeakyReLU.
     #[inline(always)]
-    fn score_gradient(
-        &mut self,
-        scores: &Scores<'_, T>,
-        k: usize,
-        g: &[T],
-        v: &[T],
-        inner: &[T],
-        channels: usize,
-    ) {
-        let h = self.heads;
-        dot_per_head(&mut self.dots, g, v, channels);
-        let dropped = if self.dropped.is_empty() { &self.alpha } else { &self.dropped };
-        let weights = row(&self.alpha, k, h).iter().zip(row(dropped, k, h));
-        let z = self.sums[k * h..][..h].iter_mut().zip(self.dots.iter().zip(inner));
-        for ((z, (&dot, &inner)), (&alpha, &dropped)) in z.zip(weights) {
-            *z = (dropped * dot - alpha * inner) * scores.slope_at(*z);
+    fn alpha(&self, csr: &Csr, task: &Task, sums: &[T], h: usize) -> Vec<T> {
+        let mut alpha: Vec<T> = sums.iter().map(|&s| s * self.scores.slope_at(s)).collect();
+        let first = tasks::edges(task).start;
+        let part = |r| {
+            let range = tasks::edges_of_row(csr, task, r);
+            (range.start - first) * h..(range.end - first) * h
+        };
+        for r in tasks::rows(task) {
+            let m = row(self.stats.largest, r, h);
+            let rows = alpha[part(r)].chunks_exact_mut(h);
+            rows.for_each(|a| {
+                a.iter_mut().zip(m).for_each(|(a, &m)| *a -= super::softmax::finite(m));
+            });
+        }
+        alpha.iter_mut().for_each(|a| *a = a.exp());
+        for r in tasks::rows(task) {
+            let inverse = row(self.stats.inverse, r, h);
+            let rows = alpha[part(r)].chunks_exact_mut(h);
+            rows.for_each(|a| a.iter_mut().zip(inverse).for_each(|(a, &t)| *a *= t));
+        }
+        alpha
+    }
+
+    /// `f α` from α.
+    #[inline(always)]
+    fn dropped(&self, csr: &Csr, task: &Task, alpha: &[T]) -> Option<Vec<T>> {
+        self.scores.dropout.is_some().then(|| {
+            let mut dropped = alpha.to_vec();
+            self.scores.drop_out(&csr.edge_ids()[tasks::edges(task)], &mut dropped);
+            dropped
+        })
+    }
+}
+
+/// The gradient of every score of a task by destination, and their sums.
+#[inline(always)]
+fn every_score<T: Real>(
+    b: &Backward<'_, T>,
+    task: &Task,
+    inner: &[T],
+    dst: &mut [T],
+    edge: &mut [T],
+    h: usize,
+) {
+    let (s, csr, width) = (&b.scores, b.scores.edges.by_destination(), h * b.channels);
+    let (columns, first, distance) = (csr.columns(), tasks::edges(task).start, distance::<T>(width));
+    let sums = s.sums(csr, task, s.dst, s.src, h);
+    let alpha = b.alpha(csr, task, &sums, h);
+    let dropped = b.dropped(csr, task, &alpha);
+    let dropped = dropped.as_deref().unwrap_or(&alpha);
+    for (k, r) in tasks::rows(task).enumerate() {
+        let (g, inner) = (row(b.grad, r, width), row(inner, k, h));
+        let range = tasks::edges_of_row(csr, task, r);
+        for start in range.clone().step_by(BLOCK) {
+            let end = (start + BLOCK).min(range.end);
+            let next = ahead(columns, start, end - start, distance);
+            let rows = Rows::new(b.values, &columns[start..end], next, width);
+            let here = (start - first) * h..(end - first) * h;
+            let z = &mut edge[here.clone()];
+            dots(z, g, &rows, h, b.channels);
+            score_gradients(s, z, &sums[here.clone()], &alpha[here.clone()], &dropped[here], |_| inner, h);
+        }
+        if !dst.is_empty() {
+            let (from, to) = ((range.start - first) * h, (range.end - first) * h);
+            edge[from..to].chunks_exact(h).for_each(|z| add(&mut dst[k * h..][..h], z));
+        }
+    }
+}
+
+/// The sums of the gradients of the scores of each row, from the edges on one side of the LeakyReLU: the side with
+/// fewer edges, or for a part of a row the lower.
+#[inline(always)]
+fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, inner: &[T], dst: &mut [T], h: usize) {
+    /// How many picked edges ahead values are asked for.
+    const AHEAD: usize = 24;
+    let (s, csr, width) = (&b.scores, b.scores.edges.by_destination(), h * b.channels);
+    let (first, columns) = (tasks::edges(task).start, csr.columns());
+    let sums = s.sums(csr, task, s.dst, s.src, h);
+    let alpha = b.alpha(csr, task, &sums, h);
+    let dropped = b.dropped(csr, task, &alpha);
+    let dropped = dropped.as_deref().unwrap_or(&alpha);
+    // The positions in [n, H] to look at, row after row, and how many there are up to the end of each row.
+    let mut picked = vec![0u32; sums.len()];
+    let mut ends = Vec::with_capacity(tasks::rows(task).len());
+    let mut count = 0;
+    let (mut above, mut sides) = (vec![0usize; h], vec![false; dst.len()]);
+    for (k, r) in tasks::rows(task).enumerate() {
+        let range = tasks::edges_of_row(csr, task, r);
+        let (from, to) = ((range.start - first) * h, (range.end - first) * h);
+        let upper = &mut sides[k * h..][..h];
+        if task.part.is_none() {
+            above.fill(0);
+            for s in sums[from..to].chunks_exact(h) {
+                above.iter_mut().zip(s).for_each(|(n, &s)| *n += usize::from(s > T::zero()));
+            }
+            upper.iter_mut().zip(&above).for_each(|(u, &n)| *u = 2 * n < range.len());
+        }
+        for (at, s) in (from..to).step_by(h).zip(sums[from..to].chunks_exact(h)) {
+            for c in 0..h {
+                picked[count] = (at + c) as u32;
+                count += usize::from((s[c] > T::zero()) == upper[c]);
+            }
+        }
+        ends.push(count);
+    }
+    let value = |at: usize| {
+        let (edge, head) = (at / h, at % h);
+        &b.values[columns[first + edge] as usize * width + head * b.channels..][..b.channels]
+    };
+    let mut start = 0;
+    for (k, (r, &end)) in tasks::rows(task).zip(&ends).enumerate() {
+        let g = row(b.grad, r, width);
+        let (inner, dst) = (row(inner, k, h), &mut dst[k * h..][..h]);
+        for n in start..end {
+            if n + AHEAD < count {
+                prefetch(value(picked[n + AHEAD] as usize));
+            }
+            let at = picked[n] as usize;
+            let c = at % h;
+            let product = dot(&g[c * b.channels..][..b.channels], value(at));
+            dst[c] += dropped[at] * product - alpha[at] * inner[c];
+        }
+        let steepness = T::one() - s.slope;
+        for (d, &upper) in dst.iter_mut().zip(&sides[k * h..][..h]) {
+            *d *= if upper { steepness } else { -steepness };
+        }
+        start = end;
+    }
+}
+
+/// Replaces the products ⟨g, v⟩ of edges `[n, H]` by the gradients of their scores, where `inner` gives D of edge k.
+#[inline(always)]
+fn score_gradients<'a, T: Real>(
+    s: &Scores<'_, T>,
+    z: &mut [T],
+    sums: &[T],
+    alpha: &[T],
+    dropped: &[T],
+    inner: impl Fn(usize) -> &'a [T],
+    h: usize,
+) {
+    for (k, z) in z.chunks_exact_mut(h).enumerate() {
+        let (sums, alpha, dropped, inner) = (row(sums, k, h), row(alpha, k, h), row(dropped, k, h), inner(k));
+        for c in 0..h {
+            z[c] = (dropped[c] * z[c] - alpha[c] * inner[c]) * s.slope_at(sums[c]);
+        }
+    }
+}
+
+#[inline(always)]
+fn of_sources<T: Real>((b, task, packed, [values, src]): (&Backward<'_, T>, &Task, &[T], [&mut [T]; 2])) {
+    by_heads!(b.scores.heads, h => edges_of_sources(b, task, packed, values, src, h));
+}
+
+#[inline(always)]
+fn edges_of_sources<T: Real>(
+    b: &Backward<'_, T>,
+    task: &Task,
+    packed: &[T],
+    values: &mut [T],
+    src: &mut [T],
+    h: usize,
+) {
+    let (s, csr, width) = (&b.scores, b.scores.edges.by_source(), h * b.channels);
+    let all = tasks::edges(task);
+    let (columns, distance) = (csr.columns(), distance::<T>(width));
+    let of = |k: usize| &packed[columns[all.start + k] as usize * 4 * h..][..4 * h];
+    let mut sums = s.sums(csr, task, s.src, None, h);
+    let mut alpha = vec![T::zero(); sums.len()];
+    for (k, (s, a)) in sums.chunks_exact_mut(h).zip(alpha.chunks_exact_mut(h)).enumerate() {
+        let of = of(k);
+        for c in 0..h {
+            s[c] += of[c];
+            a[c] = s[c] * b.scores.slope_at(s[c]) - super::softmax::finite(of[h + c]);
+        }
+    }
+    alpha.iter_mut().for_each(|a| *a = a.exp());
+    for (k, a) in alpha.chunks_exact_mut(h).enumerate() {
+        a.iter_mut().zip(&of(k)[2 * h..]).for_each(|(a, &t)| *a *= t);
+    }
+    let dropped = b.dropped(csr, task, &alpha);
+    let dropped = dropped.as_deref().unwrap_or(&alpha);
+    let mut z = vec![T::zero(); BLOCK * h];
+    for (k, r) in tasks::rows(task).enumerate() {
+        let (v, range) = (row(b.values, r, width), tasks::edges_of_row(csr, task, r));
+        for start in range.clone().step_by(BLOCK) {
+            let end = (start + BLOCK).min(range.end);
+            let next = ahead(columns, start, end - start, distance);
+            let rows = Rows::new(b.grad, &columns[start..end], next, width);
+            let here = (start - all.start) * h..(end - all.start) * h;
+            if !values.is_empty() {
+                add_weighted(&mut values[k * width..][..width], &dropped[here.clone()], &rows, h, b.channels);
+            }
+            if !src.is_empty() {
+                let z = &mut z[..here.len()];
+                dots(z, v, &rows, h, b.channels);
+                let inner = |k: usize| &of(start - all.start + k)[3 * h..];
+                score_gradients(s, z, &sums[here.clone()], &alpha[here.clone()], &dropped[here], inner, h);
+                z.chunks_exact(h).for_each(|z| add(&mut src[k * h..][..h], z));
+            }
         }
     }
 }

@@ -63,7 +63,9 @@ impl<T: Real> Terms<'_, T> {
                 for ((&j, &e), out) in csr.neighbors(i).iter().zip(csr.edges(i)).zip(scores.by_ref()) {
                     self.sum(j as usize, i, e as usize, &mut terms);
                     terms.iter_mut().for_each(|t| *t *= self.slope_at(*t));
-                    super::attention::dot_per_head(out, self.att, &terms, width / h);
+                    let channels = width / h;
+                    let heads = self.att.chunks_exact(channels).zip(terms.chunks_exact(channels));
+                    out.iter_mut().zip(heads).for_each(|(o, (a, t))| *o = super::blocks::dot(a, t));
                 }
             }
         });

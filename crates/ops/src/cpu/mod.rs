@@ -6,15 +6,19 @@
 
 pub(crate) mod attention;
 pub(crate) mod attention_backward;
+mod blocks;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod dynamic;
 mod exp;
+pub(crate) mod memory;
 pub(crate) mod reduce;
 mod rows;
 pub(crate) mod segment;
+mod simd;
 pub(crate) mod softmax;
 pub(crate) mod sparse;
+mod tasks;
 
 use candle_core::{CpuStorage, DType, Error, Layout, Result, Storage, StorageRef, Tensor, WithDType};
 
@@ -63,6 +67,33 @@ macro_rules! for_float {
     };
 }
 pub(crate) use for_float;
+
+/// Runs an expression with `$h` bound to a number of heads, which is a constant where it is a common one, so that
+/// loops over heads become straight code.
+macro_rules! by_heads {
+    ($heads:expr, $h:ident => $body:expr) => {
+        match $heads {
+            1 => {
+                let $h = 1usize;
+                $body
+            }
+            2 => {
+                let $h = 2usize;
+                $body
+            }
+            4 => {
+                let $h = 4usize;
+                $body
+            }
+            8 => {
+                let $h = 8usize;
+                $body
+            }
+            $h => $body,
+        }
+    };
+}
+pub(crate) use by_heads;
 
 pub(crate) fn unsupported(dtype: DType, op: &'static str) -> Error {
     Error::UnsupportedDTypeForOp(dtype, op)

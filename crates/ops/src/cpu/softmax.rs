@@ -21,13 +21,13 @@ pub(crate) fn forward<T: Real>(csr: &Csr, destination: &[u32], scores: &[T], wid
             for &e in csr.edges(r) {
                 raise(m, row(scores, e as usize, width));
             }
-            m.iter_mut().for_each(finite);
+            m.iter_mut().for_each(|m| *m = finite(*m));
             for &e in csr.edges(r) {
                 for ((t, &s), &m) in t.iter_mut().zip(row(scores, e as usize, width)).zip(&*m) {
                     *t += (s - m).exp();
                 }
             }
-            t.iter_mut().for_each(invert);
+            t.iter_mut().for_each(|t| *t = super::softmax::inverse(*t));
         }
     });
     let mut alpha = vec![T::zero(); scores.len()];
@@ -85,16 +85,14 @@ pub(super) fn raise<T: Real>(m: &mut [T], s: &[T]) {
     }
 }
 
-/// A largest score of −∞, that of no finite score, becomes 0, so that subtracting it is harmless.
+/// The largest score to subtract: that of no finite score, −∞, counts as 0, so that subtracting it is harmless.
 #[inline(always)]
-pub(super) fn finite<T: Real>(m: &mut T) {
-    if *m == T::from_f64(f64::NEG_INFINITY) {
-        *m = T::zero();
-    }
+pub(super) fn finite<T: Real>(m: T) -> T {
+    if m == T::from_f64(f64::NEG_INFINITY) { T::zero() } else { m }
 }
 
 /// 1 / total, and 0 for the total of nothing.
 #[inline(always)]
-pub(super) fn invert<T: Real>(total: &mut T) {
-    *total = if *total == T::zero() { T::zero() } else { T::one() / *total };
+pub(super) fn inverse<T: Real>(total: T) -> T {
+    if total == T::zero() { T::zero() } else { T::one() / total }
 }

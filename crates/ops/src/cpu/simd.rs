@@ -1,0 +1,57 @@
+//! Which vector instructions the kernels use: chosen when the program runs, among AVX-512, AVX2, NEON and none.
+//!
+//! Kernels are ordinary loops, compiled once for each. They add and multiply apart, never fused, and sum in a fixed
+//! number of lanes, so all of them give the same bits.
+
+use std::sync::OnceLock;
+
+use pulp::{Arch, NullaryFnOnce};
+
+/// The environment variable that turns vector instructions off where it is `portable`.
+const VARIABLE: &str = "CANDLE_GEOMETRIC_SIMD";
+
+/// Calls `f` compiled for the best instructions of this machine. `f` must be a function marked `#[inline(always)]`,
+/// and so must be all that it calls in loops: a function call would leave the instructions behind.
+#[inline]
+pub(super) fn vectorized<A, R>(f: impl FnOnce(A) -> R, arguments: A) -> R {
+    struct Call<F, A>(F, A);
+    impl<A, R, F: FnOnce(A) -> R> NullaryFnOnce for Call<F, A> {
+        type Output = R;
+        #[inline(always)]
+        fn call(self) -> R {
+            (self.0)(self.1)
+        }
+    }
+    arch().dispatch(Call(f, arguments))
+}
+
+fn arch() -> Arch {
+    static CHOSEN: OnceLock<Arch> = OnceLock::new();
+    *CHOSEN.get_or_init(|| match std::env::var_os(VARIABLE) {
+        Some(v) if v == "portable" => Arch::Scalar,
+        _ => Arch::new(),
+    })
+}
+
+/// Asks for the cache lines of `numbers`, which will be read soon.
+#[inline(always)]
+pub(super) fn prefetch<T>(numbers: &[T]) {
+    const LINE: usize = 64;
+    let start = numbers.as_ptr().cast::<u8>();
+    for offset in (0..size_of_val(numbers)).step_by(LINE) {
+        // SAFETY: the address lies within `numbers`, and a prefetch neither reads nor writes anything that the
+        // program can see.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(start.add(offset).cast());
+        }
+        // SAFETY: as above; the instruction changes no register and no memory.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) start.add(offset), options(nostack, readonly, preserves_flags));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = (start, offset);
+    }
+}
