@@ -31,6 +31,8 @@ mod error;
 mod gather;
 mod index;
 mod linear;
+mod linked;
+mod node;
 mod propagate;
 pub mod reference;
 mod scatter;
@@ -38,14 +40,16 @@ mod softmax;
 mod spmm;
 
 pub use attention::{
-    additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
+    Scoring, additive_attention, additive_attention_weights, attend, dynamic_attention,
+    dynamic_attention_weights, layer_attention,
 };
 pub use dropout::{Dropout, dropout};
 pub use edge_attr::{edge_select, self_loop_attr};
 pub use error::Error;
 pub use gather::{gather_dst, gather_src};
 pub use index::{edge_index, edge_index_tensor};
-pub use linear::{bias_add, linear};
+pub use linear::{bias_add, linear, project};
+pub use linked::Linked;
 pub use propagate::{Messages, propagate};
 pub use scatter::{Reduce, scatter};
 pub use softmax::segment_softmax;

@@ -1,12 +1,11 @@
-use std::sync::OnceLock;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
+use crate::cpu::matmul::{self, Matrix};
 use crate::cpu::{self, Host, Real, for_float};
-use crate::{Error, Result, check, reference};
+use crate::node::{Gradients, node};
+use crate::{Error, Linked, Result, check, reference};
 
 /// The affine map `x · weightᵀ + bias`, `[…, I] → […, O]`, with PyTorch's layout of the weight, `[O, I]`.
 ///
@@ -28,6 +27,49 @@ use crate::{Error, Result, check, reference};
 /// # Ok(()) }
 /// ```
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (last, outputs) = check_arguments(x, weight, bias)?;
+    if x.rank() == 2 {
+        return product(x, weight, bias);
+    }
+    let leading = &x.dims()[..x.rank() - 1];
+    let rows: usize = leading.iter().product();
+    let y = product(&x.reshape((rows, last))?, weight, bias)?;
+    Ok(y.reshape([leading, &[outputs]].concat())?)
+}
+
+/// [`linear`] of a matrix `x` for an attention: `[N, I] → [N, O]`, as what passes between operations of this crate.
+///
+/// # Errors
+/// As [`linear`], and if `x` is not a matrix.
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let x = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
+/// let weight = Tensor::new(&[[3f32, 4.], [0., 1.]], &Device::Cpu)?;
+/// let y = candle_geometric_ops::project(&x, &weight, None)?;
+/// assert_eq!(y.value().to_vec2::<f32>()?, [[11., 2.]]);
+/// # Ok(()) }
+/// ```
+pub fn project(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Linked> {
+    check_arguments(x, weight, bias)?;
+    if x.rank() != 2 {
+        return Err(Error::Shape { argument: "x", expected: "[N, I]".into(), actual: x.dims().to_vec() });
+    }
+    if !matches!(backend::of(x), Backend::Cpu) {
+        return Ok(Linked::from(product(x, weight, bias)?));
+    }
+    let op = Linear::new(x, weight, bias)?;
+    Ok(for_float!(x.dtype(), "project", T => {
+        let (y, op, shape) = op.forward::<T>()?;
+        let y = Tensor::from_vec(y, shape, &Device::Cpu)?;
+        let args = op.arguments();
+        Linked::new(&args.iter().collect::<Vec<_>>(), y, move |grad| op.backward::<T>(grad))
+    })?)
+}
+
+/// Checks everything; returns I and O.
+fn check_arguments(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<(usize, usize)> {
     check::float("x", x)?;
     let [outputs, inputs] = *weight.dims() else {
         return Err(Error::Shape {
@@ -37,7 +79,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         });
     };
     check::like("weight", weight, x)?;
-    let Some((&last, leading)) = x.dims().split_last().filter(|(last, _)| **last == inputs) else {
+    let Some(&last) = x.dims().last().filter(|last| **last == inputs) else {
         return Err(Error::Shape {
             argument: "x",
             expected: format!("[…, {inputs}] (the weight is [{outputs}, {inputs}])"),
@@ -48,23 +90,19 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         check::shape("bias", b, &[outputs], "O")?;
         check::like("bias", b, x)?;
     }
-    if x.rank() == 2 {
-        return product(x, weight, bias);
-    }
-    let rows: usize = leading.iter().product();
-    let y = product(&x.reshape((rows, last))?, weight, bias)?;
-    Ok(y.reshape([leading, &[outputs]].concat())?)
+    Ok((last, outputs))
 }
 
 fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => {
-            let op = Linear { sparse: OnceLock::new(), constant: !x.track_op() };
-            let (x, weight) = (x.contiguous()?, weight.contiguous()?);
-            Ok(match bias {
-                None => x.apply_op2(&weight, op)?,
-                Some(b) => x.apply_op3(&weight, &b.contiguous()?, op)?,
-            })
+            let op = Linear::new(x, weight, bias)?;
+            Ok(for_float!(x.dtype(), "linear", T => {
+                let (y, op, shape) = op.forward::<T>()?;
+                let args = op.arguments();
+                let value = (T::to_cpu_storage_owned(y), shape.into());
+                node(&args.iter().collect::<Vec<_>>(), value, move |_, grad| op.backward::<T>(grad))
+            })?)
         }
         Backend::Widened => {
             let bias = backend::wide_option(bias)?;
@@ -102,69 +140,83 @@ pub fn bias_add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The arguments are x, the weight and perhaps the bias. Unlike Candle's matmul it computes no gradient that nobody
-/// asked for, and where x is a constant of mostly zeros it skips them.
+/// The affine map as an operation. Unlike Candle's matmul it computes no gradient that nobody asked for, and where x is
+/// a constant of mostly zeros it skips them.
 struct Linear {
-    /// Where x has non-zeros, if it is multiplied as a sparse matrix; from the forward to the backward pass.
-    sparse: OnceLock<EdgeIndex>,
-    constant: bool,
+    x: Tensor,
+    weight: Tensor,
+    bias: Option<Tensor>,
+    /// Where x has non-zeros, if it is multiplied as a sparse matrix.
+    sparse: Option<EdgeIndex>,
 }
 
 impl Linear {
-    fn forward<T: Real>(
-        &self,
-        (x, x_layout): (&CpuStorage, &Layout),
-        (weight, weight_layout): (&CpuStorage, &Layout),
-        bias: Option<&[T]>,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let ((rows, inputs), (outputs, _)) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        let numbers = cpu::slice::<T>(x, x_layout)?;
-        let pattern = if self.constant { cpu::sparse::pattern(numbers, inputs)? } else { None };
-        let mut y = if let Some(pattern) = pattern {
-            let values = cpu::sparse::values(numbers, &pattern);
-            let transposed = cpu::dense::transpose(cpu::slice::<T>(weight, weight_layout)?, inputs);
-            let y = cpu::segment::spmm(pattern.by_destination(), Some(&values), &transposed, outputs);
-            let _ = self.sparse.set(pattern);
-            y
-        } else if rows * inputs * outputs == 0 {
-            vec![T::zero(); rows * outputs]
-        } else {
-            let size = (1, rows, outputs, inputs);
-            T::cpu_storage_data(x.matmul(weight, size, x_layout, &weight_layout.transpose(0, 1)?)?)?
-        };
-        if let Some(bias) = bias {
-            cpu::dense::add_bias(&mut y, bias);
-        }
-        Ok((T::to_cpu_storage_owned(y), (rows, outputs).into()))
+    fn new(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+        let bias = bias.map(Tensor::contiguous).transpose()?;
+        Ok(Self { x: x.contiguous()?, weight: weight.contiguous()?, bias, sparse: None })
     }
 
-    fn backward<T: Real>(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let dx = x.track_op().then(|| product_or_zeros(grad, &weight.detach()));
-        let dw = weight.track_op().then(|| match self.sparse.get() {
-            None => product_or_zeros(&grad.t()?, &x.detach()),
-            Some(pattern) => {
-                let (inputs, outputs) = (x.dim(1)?, grad.dim(1)?);
-                let (x, g) = (Host::open(x), Host::open(grad));
-                let values = cpu::sparse::values(x.slice::<T>()?, pattern);
-                let transposed = cpu::segment::spmm(pattern.by_source(), Some(&values), g.slice()?, outputs);
-                cpu::matrix(cpu::dense::transpose(&transposed, outputs), outputs, inputs)
+    fn arguments(&self) -> Vec<Tensor> {
+        [&self.x, &self.weight].into_iter().chain(&self.bias).cloned().collect()
+    }
+
+    /// The result, and what the backward pass needs.
+    fn forward<T: Real>(mut self) -> candle_core::Result<(Vec<T>, Self, (usize, usize))> {
+        let ((n, inputs), outputs) = (self.x.dims2()?, self.weight.dim(0)?);
+        let (y, sparse) = {
+            let (x, weight) = (Host::open(&self.x), Host::open(&self.weight));
+            let (x, weight) = (x.slice::<T>()?, weight.slice::<T>()?);
+            let bias = self.bias.as_ref().map(Host::open);
+            let bias = bias.as_ref().map(Host::slice::<T>).transpose()?;
+            let constant = !self.x.track_op();
+            match if constant { cpu::sparse::pattern(x, inputs)? } else { None } {
+                Some(pattern) => {
+                    let values = cpu::sparse::values(x, &pattern);
+                    let transposed = cpu::dense::transpose(weight, inputs);
+                    let csr = pattern.by_destination();
+                    let mut y = cpu::segment::spmm(csr, Some(&values), &transposed, outputs);
+                    if let Some(bias) = bias {
+                        cpu::dense::add_bias(&mut y, bias);
+                    }
+                    (y, Some(pattern))
+                }
+                None => {
+                    let weight = Matrix::new(weight, outputs, inputs).transpose();
+                    (matmul::product(Matrix::new(x, n, inputs), weight, bias), None)
+                }
             }
-        });
-        Ok((dx.transpose()?, dw.transpose()?))
+        };
+        self.sparse = sparse;
+        Ok((y, self, (n, outputs)))
     }
-}
 
-/// A matrix product; also of matrices without elements, which Candle refuses.
-fn product_or_zeros(a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
-    if a.elem_count() * b.elem_count() == 0 {
-        return Tensor::zeros((a.dim(0)?, b.dim(1)?), a.dtype(), a.device());
+    fn backward<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Gradients> {
+        let ((n, inputs), outputs) = (self.x.dims2()?, self.weight.dim(0)?);
+        let [x, weight, g] = [&self.x, &self.weight, grad].map(Host::open);
+        let (x, weight, g) = (x.slice::<T>()?, weight.slice::<T>()?, g.slice::<T>()?);
+        let dx = || {
+            let weight = Matrix::new(weight, outputs, inputs);
+            let dx = matmul::product(Matrix::new(g, n, outputs), weight, None);
+            Tensor::from_vec(dx, (n, inputs), &Device::Cpu)
+        };
+        let dw = || {
+            let dw = match &self.sparse {
+                None => matmul::transposed_product(Matrix::new(g, n, outputs), Matrix::new(x, n, inputs)),
+                Some(pattern) => {
+                    let values = cpu::sparse::values(x, pattern);
+                    let transposed = cpu::segment::spmm(pattern.by_source(), Some(&values), g, outputs);
+                    cpu::dense::transpose(&transposed, outputs)
+                }
+            };
+            Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)
+        };
+        let mut all =
+            vec![self.x.track_op().then(dx).transpose()?, self.weight.track_op().then(dw).transpose()?];
+        if let Some(bias) = &self.bias {
+            all.push(bias_gradient(bias, grad)?);
+        }
+        Ok(all)
     }
-    a.matmul(b)
 }
 
 /// The gradient of a bias: the sum over the rows.
@@ -177,67 +229,6 @@ fn bias_gradient(bias: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Ten
         Tensor::from_vec(sums, bias.shape(), &Device::Cpu)
     })
     .map(Some)
-}
-
-impl CustomOp2 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        for_float!(x.dtype(), "linear", T => self.forward::<T>((x, x_layout), (weight, weight_layout), None))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), "linear", T => self.backward::<T>(x, weight, &grad))
-    }
-}
-
-impl CustomOp3 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        for_float!(x.dtype(), "linear", T => {
-            let bias = cpu::slice::<T>(bias, bias_layout)?;
-            self.forward((x, x_layout), (weight, weight_layout), Some(bias))
-        })
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let (dx, dw) = for_float!(grad.dtype(), "linear", T => self.backward::<T>(x, weight, &grad))?;
-        Ok((dx, dw, bias_gradient(bias, &grad)?))
-    }
 }
 
 struct BiasAdd;

@@ -116,6 +116,11 @@ impl HeadVectors {
         Ok(blocks.broadcast_mul(&self.vectors.reshape((1, blocks.dim(1)?))?)?)
     }
 
+    /// `[H, C]`.
+    pub(super) fn vectors(&self) -> Result<Tensor> {
+        Ok(self.vectors.squeeze(0)?)
+    }
+
     /// ⟨att_h, x_h⟩ for every row and head: `[N, H·C] → [N, H]`.
     pub(super) fn scores(&self, x: &Tensor) -> Result<Tensor> {
         Ok(ops::linear(x, &self.as_weight()?, None)?)
@@ -150,23 +155,36 @@ impl Output {
         })
     }
 
+    /// The bias, where an attention may add it itself: not before heads are averaged.
+    pub(super) fn early_bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref().filter(|_| self.concat)
+    }
+
+    /// As [`finish`](Self::finish), where the [`early_bias`](Self::early_bias) has been added already.
+    pub(super) fn finish_biased(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+        if self.concat { self.add_residual(out, x_dst) } else { self.finish(out, x_dst) }
+    }
+
     /// `[N_dst, H·C] → [N_dst, H·C]`, or `[N_dst, C]` where heads are averaged.
     pub(super) fn finish(&self, mut out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
         if !self.concat && self.heads > 1 {
             let (n, hc) = out.dims2()?;
             out = out.reshape((n, self.heads, hc / self.heads))?.mean(1)?;
         }
-        if let Some(res) = &self.res {
-            let Some(x) = x_dst else {
-                let expected = "features of the destinations, because the layer has residual = true";
-                return Err(Error::argument(self.layer, "x_dst", expected, "none"));
-            };
-            out = (out + res.forward(x)?)?;
-        }
+        let out = self.add_residual(out, x_dst)?;
         match &self.bias {
             Some(bias) => Ok(ops::bias_add(&out, bias)?),
             None => Ok(out),
         }
+    }
+
+    fn add_residual(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+        let Some(res) = &self.res else { return Ok(out) };
+        let Some(x) = x_dst else {
+            let expected = "features of the destinations, because the layer has residual = true";
+            return Err(Error::argument(self.layer, "x_dst", expected, "none"));
+        };
+        Ok((out + res.forward(x)?)?)
     }
 }
 

@@ -191,6 +191,9 @@ impl GatConv {
         mode: Mode,
     ) -> Result<Tensor> {
         let x = x.into();
+        if let (Projection::Shared(lin), Nodes::One(features)) = (&self.lin, x) {
+            return self.forward_shared(lin, features, edges, edge_attr, mode);
+        }
         let terms = self.terms(x, edges, edge_attr)?;
         self.attend(x, &terms, mode)
     }
@@ -219,6 +222,41 @@ impl GatConv {
         Ok((out, Attention { edges: terms.edges, alpha }))
     }
 
+    /// The layer on one set of nodes: the features that a single map gives are values and scores at once.
+    fn forward_shared(
+        &self,
+        lin: &Linear,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let channels = self.config.in_channels;
+        Nodes::One(x).check(LAYER, edges, channels.source(), channels.destination())?;
+        let (edges, edge_attr) = self.edges.prepare(edges, edge_attr)?;
+        let edge_scores = self.edge_scores(edge_attr)?;
+        let scoring = ops::Scoring {
+            att_src: &self.att_src.vectors()?,
+            att_dst: &self.att_dst.vectors()?,
+            edge_scores: edge_scores.as_ref(),
+            negative_slope: self.config.negative_slope,
+        };
+        let h = ops::project(x, lin.weight(), None)?;
+        let dropout = mode.dropout(self.config.dropout);
+        let out = ops::layer_attention(&h, scoring, self.output.early_bias(), &edges, dropout)?;
+        self.output.finish_biased(out, Some(x))
+    }
+
+    /// ⟨a_edge, W_e f⟩ = ⟨W_eᵀ a_edge, f⟩: nothing of size E × H·C is made.
+    fn edge_scores(&self, edge_attr: Option<Tensor>) -> Result<Option<Tensor>> {
+        Ok(match (&self.edge, edge_attr) {
+            (Some((lin, att)), Some(f)) => {
+                Some(ops::linear(&f, &att.as_weight()?.matmul(lin.weight())?, None)?)
+            }
+            _ => None,
+        })
+    }
+
     fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {
         let channels = self.config.in_channels;
         x.check(LAYER, edges, channels.source(), channels.destination())?;
@@ -235,13 +273,7 @@ impl GatConv {
                 (src.forward(x.source())?, x.destination().map(|x| dst.forward(x)).transpose()?)
             }
         };
-        // ⟨a_edge, W_e f⟩ = ⟨W_eᵀ a_edge, f⟩: nothing of size E × H·C is made.
-        let edge = match (&self.edge, edge_attr) {
-            (Some((lin, att)), Some(f)) => {
-                Some(ops::linear(&f, &att.as_weight()?.matmul(lin.weight())?, None)?)
-            }
-            _ => None,
-        };
+        let edge = self.edge_scores(edge_attr)?;
         Ok(Terms {
             src: self.att_src.scores(&values)?,
             dst: dst.map(|x| self.att_dst.scores(&x)).transpose()?,

@@ -46,7 +46,7 @@ pub fn additive_attention(
     match backend::of(values) {
         Backend::Cpu => {
             let terms = Terms { src: Some(src_scores), dst: dst_scores, edge: edge_scores, negative_slope };
-            fused::attention(values, terms, heads, edges, dropout)
+            Ok(fused::attention(values, terms, heads, edges, dropout)?)
         }
         Backend::Widened => {
             let (dst, edge) = (backend::wide_option(dst_scores)?, backend::wide_option(edge_scores)?);

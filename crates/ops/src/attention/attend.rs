@@ -33,7 +33,7 @@ pub fn attend(scores: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Ten
     match backend::of(values) {
         Backend::Cpu => {
             let terms = Terms { src: None, dst: None, edge: Some(scores), negative_slope: 1.0 };
-            fused::attention(values, terms, heads, edges, None)
+            Ok(fused::attention(values, terms, heads, edges, None)?)
         }
         Backend::Widened => {
             let out = attend(&backend::wide(scores)?, &backend::wide(values)?, edges)?;

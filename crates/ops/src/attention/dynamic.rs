@@ -44,7 +44,7 @@ pub fn dynamic_attention(
         Backend::Cpu => {
             let scores = dynamic_scores(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
             let terms = fused::Terms { src: None, dst: None, edge: Some(&scores), negative_slope: 1.0 };
-            fused::attention(x_src, terms, att.dim(0)?, edges, dropout)
+            Ok(fused::attention(x_src, terms, att.dim(0)?, edges, dropout)?)
         }
         Backend::Widened => {
             let (src, dst, att) = (backend::wide(x_src)?, backend::wide(x_dst)?, backend::wide(att)?);

@@ -41,7 +41,7 @@ pub(crate) struct Gradients<T> {
 
 /// What the gradients are computed from.
 pub(crate) struct Backward<'a, T> {
-    pub(crate) scores: Scores<'a, T>,
+    pub(crate) scores: &'a Scores<'a, T>,
     pub(crate) stats: Stats<'a, T>,
     pub(crate) values: &'a [T],
     pub(crate) out: &'a [T],
@@ -112,7 +112,7 @@ impl<T: Real> Backward<'_, T> {
 #[inline(always)]
 fn of_destinations<T: Real>((b, task, parts): (&Backward<'_, T>, &Task, [&mut [T]; 3])) {
     let [inner, dst, edge] = parts;
-    let (s, width) = (&b.scores, b.scores.heads * b.channels);
+    let (s, width) = (b.scores, b.scores.heads * b.channels);
     let mut unbiased = vec![T::zero(); width];
     for (r, inner) in tasks::rows(task).zip(inner.chunks_exact_mut(s.heads)) {
         unbiased.copy_from_slice(row(b.out, r, width));
@@ -176,7 +176,7 @@ fn every_score<T: Real>(
     edge: &mut [T],
     h: usize,
 ) {
-    let (s, csr, width) = (&b.scores, b.scores.edges.by_destination(), h * b.channels);
+    let (s, csr, width) = (b.scores, b.scores.edges.by_destination(), h * b.channels);
     let (columns, first, distance) = (csr.columns(), tasks::edges(task).start, distance::<T>(width));
     let sums = s.sums(csr, task, s.dst, s.src, h);
     let alpha = b.alpha(csr, task, &sums, h);
@@ -207,7 +207,7 @@ fn every_score<T: Real>(
 fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, inner: &[T], dst: &mut [T], h: usize) {
     /// How many picked edges ahead values are asked for.
     const AHEAD: usize = 24;
-    let (s, csr, width) = (&b.scores, b.scores.edges.by_destination(), h * b.channels);
+    let (s, csr, width) = (b.scores, b.scores.edges.by_destination(), h * b.channels);
     let (first, columns) = (tasks::edges(task).start, csr.columns());
     let sums = s.sums(csr, task, s.dst, s.src, h);
     let alpha = b.alpha(csr, task, &sums, h);
@@ -295,7 +295,7 @@ fn edges_of_sources<T: Real>(
     src: &mut [T],
     h: usize,
 ) {
-    let (s, csr, width) = (&b.scores, b.scores.edges.by_source(), h * b.channels);
+    let (s, csr, width) = (b.scores, b.scores.edges.by_source(), h * b.channels);
     let all = tasks::edges(task);
     let (columns, distance) = (csr.columns(), distance::<T>(width));
     let of = |k: usize| &packed[columns[all.start + k] as usize * 4 * h..][..4 * h];

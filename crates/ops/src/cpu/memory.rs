@@ -61,7 +61,9 @@ fn advise_huge_pages<T>(memory: &mut [T]) {
     }
     let first = start.next_multiple_of(PAGE);
     // SAFETY: the whole pages within a block of memory that we own, and the advice does not change what they hold.
-    unsafe { libc::madvise(first as *mut libc::c_void, (start + size - first) / PAGE * PAGE, libc::MADV_HUGEPAGE) };
+    unsafe {
+        libc::madvise(first as *mut libc::c_void, (start + size - first) / PAGE * PAGE, libc::MADV_HUGEPAGE)
+    };
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -11,7 +11,9 @@ pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod dynamic;
 mod exp;
-pub(crate) mod memory;
+pub(crate) mod head_scores;
+pub(crate) mod matmul;
+mod memory;
 pub(crate) mod reduce;
 mod rows;
 pub(crate) mod segment;
@@ -23,7 +25,7 @@ mod tasks;
 use candle_core::{CpuStorage, DType, Error, Layout, Result, Storage, StorageRef, Tensor, WithDType};
 
 /// The element types of the kernels.
-pub(crate) trait Real: WithDType + std::ops::Neg<Output = Self> {
+pub(crate) trait Real: WithDType + Default + std::ops::Neg<Output = Self> {
     /// e^x for x ≤ 0; 0 where that is not a normal number; NaN stays.
     fn exp(self) -> Self;
 }

@@ -42,7 +42,8 @@ pub(super) fn fill<T: Real, const N: usize>(
             Per::Task(width) => tasks.len() * width,
         })
     });
-    let mut partial = results.map(|r| Fresh::<T>::new(if let Per::Row(width) = r { parts * width } else { 0 }));
+    let mut partial =
+        results.map(|r| Fresh::<T>::new(if let Per::Row(width) = r { parts * width } else { 0 }));
     let mut rest = whole.each_mut().map(Fresh::parts);
     let mut partial_rest = partial.each_mut().map(Fresh::parts);
     let mut work = Vec::with_capacity(tasks.len());
@@ -51,17 +52,23 @@ pub(super) fn fill<T: Real, const N: usize>(
     for task in tasks {
         let first_part = cut.next_if(|c| task.part == Some(c.parts.start));
         if let Some(c) = first_part {
-            merges.push((c, each(|n| match results[n] {
-                Per::Row(width) => take(&mut rest[n], width),
-                _ => &mut [],
-            })));
+            merges.push((
+                c,
+                each(|n| match results[n] {
+                    Per::Row(width) => take(&mut rest[n], width),
+                    _ => &mut [],
+                }),
+            ));
         }
-        work.push((task, each(|n| match results[n] {
-            Per::Row(width) if task.part.is_some() => take(&mut partial_rest[n], width),
-            Per::Row(width) => take(&mut rest[n], task.rows.len() * width),
-            Per::Edge(width) => take(&mut rest[n], task.edges.len() * width),
-            Per::Task(width) => take(&mut rest[n], width),
-        })));
+        work.push((
+            task,
+            each(|n| match results[n] {
+                Per::Row(width) if task.part.is_some() => take(&mut partial_rest[n], width),
+                Per::Row(width) => take(&mut rest[n], task.rows.len() * width),
+                Per::Edge(width) => take(&mut rest[n], task.edges.len() * width),
+                Per::Task(width) => take(&mut rest[n], width),
+            }),
+        ));
     }
     // What `assume_init` below relies on: nothing is left over.
     assert!(rest.iter().chain(&partial_rest).all(|r| r.is_empty()), "the tasks do not cover the graph");

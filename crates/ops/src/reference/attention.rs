@@ -4,7 +4,7 @@ use candle_geometric_graph::EdgeIndex;
 use super::dropout;
 use super::scatter::{gather_dst, gather_src, sum};
 use super::softmax::segment_softmax;
-use crate::{Dropout, Result};
+use crate::{Dropout, Result, Scoring};
 
 /// [`crate::attend`].
 ///
@@ -29,6 +29,30 @@ pub fn additive_attention(
 ) -> Result<Tensor> {
     let alpha = additive_attention_weights(src_scores, dst_scores, edge_scores, edges, negative_slope)?;
     weighted_sum(&dropped(alpha, attention_dropout)?, values, edges)
+}
+
+/// [`crate::layer_attention`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn layer_attention(
+    h: &Tensor,
+    scoring: Scoring<'_>,
+    bias: Option<&Tensor>,
+    edges: &EdgeIndex,
+    attention_dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let heads = scoring.att_src.dim(0)?;
+    let per_head = h.reshape((h.dim(0)?, heads, h.dim(1)? / heads))?;
+    let scores = |att: &Tensor| per_head.broadcast_mul(&att.unsqueeze(0)?)?.sum(2);
+    let (src, dst) = (scores(scoring.att_src)?, scores(scoring.att_dst)?);
+    let slope = scoring.negative_slope;
+    let edge = scoring.edge_scores;
+    let out = additive_attention(h, &src, Some(&dst), edge, edges, slope, attention_dropout)?;
+    match bias {
+        Some(bias) => super::bias_add(&out, bias),
+        None => Ok(out),
+    }
 }
 
 /// [`crate::additive_attention_weights`].

@@ -15,6 +15,7 @@ mod spmm;
 pub(crate) use attention::leaky_relu;
 pub use attention::{
     additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
+    layer_attention,
 };
 pub use dense::{bias_add, dropout, linear};
 pub use scatter::{gather_dst, gather_src, scatter};

@@ -1,0 +1,150 @@
+//! Products of matrices, into memory that is not filled with zeros beforehand.
+
+use candle_core::utils::get_num_threads;
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+use super::Real;
+use super::memory::{Fresh, initialized, zeros};
+
+/// How many rows are multiplied as one task: fixed, so that the number of threads cannot change a bit.
+const PANEL: usize = 256;
+
+/// A matrix in row-major order, or the transpose of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Matrix<'a, T> {
+    numbers: &'a [T],
+    rows: usize,
+    columns: usize,
+    transposed: bool,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// `rows` rows of `numbers`, whose length is a multiple of it.
+    pub(crate) fn new(numbers: &'a [T], rows: usize, columns: usize) -> Self {
+        assert_eq!(numbers.len(), rows * columns, "the numbers of a matrix");
+        Self { numbers, rows, columns, transposed: false }
+    }
+
+    pub(crate) fn transpose(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
+    }
+
+    /// The rows `first…`, at most `n`, of a matrix that is not transposed.
+    fn panel(self, first: usize, n: usize) -> Self {
+        let rows = n.min(self.rows - first);
+        let numbers = &self.numbers[first * self.columns..(first + rows) * self.columns];
+        Self { numbers, rows, ..self }
+    }
+
+    /// From one column to the next, and from one row to the next.
+    fn strides(&self) -> (isize, isize) {
+        if self.transposed { (self.rows as isize, 1) } else { (1, self.columns as isize) }
+    }
+}
+
+/// `a · b + bias` for a matrix `a` that is not transposed, row-major.
+pub(crate) fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: Option<&[T]>) -> Vec<T> {
+    let (n, width) = (a.rows, b.columns);
+    let mut out = Fresh::new(n * width);
+    let parts = out.parts();
+    let fill = |part| -> &mut [T] {
+        let part = initialized(part, T::zero());
+        if let Some(bias) = bias {
+            part.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(bias));
+        }
+        part
+    };
+    if width == 0 {
+        return vec![];
+    }
+    if n <= PANEL {
+        multiply(a, b, fill(parts), true, threads());
+    } else {
+        parts.par_chunks_mut(PANEL * width).enumerate().for_each(|(k, part)| {
+            multiply(a.panel(k * PANEL, PANEL), b, fill(part), true, Parallelism::None);
+        });
+    }
+    // SAFETY: `fill` has written all of it: at once, or in chunks that cover it.
+    unsafe { out.assume_init() }
+}
+
+/// `aᵀ · b`, row-major, for matrices of equally many rows: the gradient of a weight.
+pub(crate) fn transposed_product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+    let mut out = zeros(a.columns * b.columns);
+    multiply(a.transpose(), b, &mut out, false, threads());
+    out
+}
+
+fn threads() -> Parallelism {
+    match get_num_threads() {
+        0 | 1 => Parallelism::None,
+        n => Parallelism::Rayon(n),
+    }
+}
+
+/// `out = a · b`, or `out += a · b`.
+fn multiply<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], add: bool, threads: Parallelism) {
+    assert_eq!(a.columns, b.rows, "a product of matrices");
+    assert_eq!(out.len(), a.rows * b.columns, "the result of a product of matrices");
+    if a.rows * a.columns * b.columns == 0 {
+        return;
+    }
+    let ((a_column, a_row), (b_column, b_row)) = (a.strides(), b.strides());
+    let old = if add { T::one() } else { T::zero() };
+    // SAFETY: with these strides the indices `row < rows, column < columns` of each matrix stay within its slice, whose
+    // length is their product as asserted here and where matrices are made; `out` is borrowed alone.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            out.as_mut_ptr(),
+            1,
+            b.columns as isize,
+            add,
+            a.numbers.as_ptr(),
+            a_column,
+            a_row,
+            b.numbers.as_ptr(),
+            b_column,
+            b_row,
+            old,
+            T::one(),
+            false,
+            false,
+            false,
+            threads,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_plain_loops() {
+        for (n, k, m) in [(1, 1, 1), (3, 5, 2), (700, 33, 17), (256, 0, 3), (0, 4, 3), (5, 4, 0), (300, 1, 1)]
+        {
+            let numbers = |len: usize, seed: usize| -> Vec<f64> {
+                (0..len).map(|i| ((i * 37 + seed * 11) % 101) as f64 / 50.0 - 1.0).collect()
+            };
+            let (a, b, bias, c) = (numbers(n * k, 1), numbers(m * k, 2), numbers(m, 3), numbers(n * m, 4));
+            let out = product(Matrix::new(&a, n, k), Matrix::new(&b, m, k).transpose(), Some(&bias));
+            for i in 0..n {
+                for j in 0..m {
+                    let sum: f64 = (0..k).map(|l| a[i * k + l] * b[j * k + l]).sum();
+                    assert!((out[i * m + j] - sum - bias[j]).abs() < 1e-12);
+                }
+            }
+            let out = transposed_product(Matrix::new(&c, n, m), Matrix::new(&a, n, k));
+            for j in 0..m {
+                for l in 0..k {
+                    let sum: f64 = (0..n).map(|i| c[i * m + j] * a[i * k + l]).sum();
+                    assert!((out[j * k + l] - sum).abs() < 1e-11);
+                }
+            }
+        }
+    }
+}
