@@ -6,7 +6,7 @@ use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance};
 use super::dropout::factors;
 use super::rows::row;
 use super::segment::{add, add_scaled};
-use super::simd::vectorized;
+use super::simd::{self, Kernel};
 use super::softmax::{finite, inverse, raise};
 use super::tasks::{self, Per, fill};
 use super::{Real, by_heads};
@@ -107,40 +107,49 @@ pub(crate) fn forward<T: Real>(
     let [out, largest, inverse] = fill(
         scores.edges.by_destination(),
         results,
-        |task, parts| vectorized(attend, (scores, task, values, channels, bias, parts)),
+        |task, [out, largest, inverse]| {
+            simd::run(Attend { scores, task, values, channels, bias, out, largest, inverse });
+        },
         |_, parts, row| merge(parts, row, channels, bias),
     );
     Forward { out, largest, inverse }
 }
 
 /// The attention of the rows of a task, or of a part of a row: then without the division by the total.
-#[inline(always)]
-fn attend<T: Real>(
-    (s, task, values, channels, bias, [out, largest, inverse]): (
-        &Scores<'_, T>,
-        &Task,
-        &[T],
-        usize,
-        Option<&[T]>,
-        [&mut [T]; 3],
-    ),
-) {
-    let (csr, h, width) = (s.edges.by_destination(), s.heads, s.heads * channels);
-    let all = tasks::edges(task);
-    let mut weights = by_heads!(h, h => weigh(s, csr, task, h, largest, inverse));
-    s.drop_out(&csr.edge_ids()[all.clone()], &mut weights);
-    let (columns, distance) = (csr.columns(), distance::<T>(width));
-    for (k, r) in tasks::rows(task).enumerate() {
-        let (o, range) = (&mut out[k * width..][..width], tasks::edges_of_row(csr, task, r));
-        for start in range.clone().step_by(BLOCK) {
-            let end = (start + BLOCK).min(range.end);
-            let next = ahead(columns, start, end - start, distance);
-            let rows = Rows::new(values, &columns[start..end], next, width);
-            let weights = &weights[(start - all.start) * h..(end - all.start) * h];
-            add_weighted(o, weights, &rows, h, channels);
-        }
-        if task.part.is_none() {
-            finish(o, &inverse[k * h..][..h], channels, bias);
+struct Attend<'a, T> {
+    scores: &'a Scores<'a, T>,
+    task: &'a Task,
+    values: &'a [T],
+    channels: usize,
+    bias: Option<&'a [T]>,
+    out: &'a mut [T],
+    largest: &'a mut [T],
+    inverse: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Attend<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { scores: s, task, values, channels, bias, out, largest, inverse } = self;
+        let (csr, h, width) = (s.edges.by_destination(), s.heads, s.heads * channels);
+        let all = tasks::edges(task);
+        let mut weights = by_heads!(h, h => weigh(s, csr, task, h, largest, inverse));
+        s.drop_out(&csr.edge_ids()[all.clone()], &mut weights);
+        let (columns, distance) = (csr.columns(), distance::<T>(width));
+        for (k, r) in tasks::rows(task).enumerate() {
+            let (o, range) = (&mut out[k * width..][..width], tasks::edges_of_row(csr, task, r));
+            for start in range.clone().step_by(BLOCK) {
+                let end = (start + BLOCK).min(range.end);
+                let next = ahead(columns, start, end - start, distance);
+                let rows = Rows::new(values, &columns[start..end], next, width);
+                let weights = &weights[(start - all.start) * h..(end - all.start) * h];
+                add_weighted(o, weights, &rows, h, channels);
+            }
+            if task.part.is_none() {
+                finish(o, &inverse[k * h..][..h], channels, bias);
+            }
         }
     }
 }

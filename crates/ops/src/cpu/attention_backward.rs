@@ -14,7 +14,7 @@ use super::attention::{Scores, Stats};
 use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
 use super::rows::row;
 use super::segment::{add, to_caller_order};
-use super::simd::{prefetch, vectorized};
+use super::simd::{self, Kernel, prefetch};
 use super::tasks::{self, Per, add_up, fill};
 use super::{Real, by_heads};
 
@@ -66,7 +66,7 @@ impl<T: Real> Backward<'_, T> {
         let [inner, dst, edge] = fill(
             csr,
             results,
-            |task, parts| vectorized(of_destinations, (self, task, parts)),
+            |task, [inner, dst, edge]| simd::run(OfDestinations { b: self, task, inner, dst, edge }),
             |_, parts, [inner, dst, _]| {
                 inner.copy_from_slice(&parts[0][..h]); // every part has computed all of it
                 add_up(0, [parts[1]], [dst]);
@@ -89,7 +89,7 @@ impl<T: Real> Backward<'_, T> {
         let [values, src] = fill(
             self.scores.edges.by_source(),
             results,
-            |task, parts| vectorized(of_sources, (self, task, packed.as_slice(), parts)),
+            |task, [values, src]| simd::run(OfSources { b: self, task, packed: &packed, values, src }),
             add_up,
         );
         (values, src)
@@ -109,23 +109,36 @@ impl<T: Real> Backward<'_, T> {
     }
 }
 
-#[inline(always)]
-fn of_destinations<T: Real>((b, task, parts): (&Backward<'_, T>, &Task, [&mut [T]; 3])) {
-    let [inner, dst, edge] = parts;
-    let (s, width) = (b.scores, b.scores.heads * b.channels);
-    let mut unbiased = vec![T::zero(); width];
-    for (r, inner) in tasks::rows(task).zip(inner.chunks_exact_mut(s.heads)) {
-        unbiased.copy_from_slice(row(b.out, r, width));
-        if let Some(bias) = b.bias {
-            unbiased.iter_mut().zip(bias).for_each(|(o, &b)| *o -= b);
+/// D of the rows of a task, and the gradients of the terms of destinations and edges.
+struct OfDestinations<'a, T> {
+    b: &'a Backward<'a, T>,
+    task: &'a Task,
+    inner: &'a mut [T],
+    dst: &'a mut [T],
+    edge: &'a mut [T],
+}
+
+impl<T: Real> Kernel for OfDestinations<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { b, task, inner, dst, edge } = self;
+        let (s, width) = (&b.scores, b.scores.heads * b.channels);
+        let mut unbiased = vec![T::zero(); width];
+        for (r, inner) in tasks::rows(task).zip(inner.chunks_exact_mut(s.heads)) {
+            unbiased.copy_from_slice(row(b.out, r, width));
+            if let Some(bias) = b.bias {
+                unbiased.iter_mut().zip(bias).for_each(|(o, &b)| *o -= b);
+            }
+            let heads = row(b.grad, r, width).chunks_exact(b.channels).zip(unbiased.chunks_exact(b.channels));
+            inner.iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
         }
-        let heads = row(b.grad, r, width).chunks_exact(b.channels).zip(unbiased.chunks_exact(b.channels));
-        inner.iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
-    }
-    if !edge.is_empty() {
-        by_heads!(s.heads, h => every_score(b, task, inner, dst, edge, h));
-    } else if !dst.is_empty() && b.scores.slope != T::one() {
-        by_heads!(s.heads, h => one_side(b, task, inner, dst, h));
+        if !edge.is_empty() {
+            by_heads!(s.heads, h => every_score(b, task, inner, dst, edge, h));
+        } else if !dst.is_empty() && b.scores.slope != T::one() {
+            by_heads!(s.heads, h => one_side(b, task, inner, dst, h));
+        }
     }
 }
 
@@ -133,7 +146,8 @@ impl<T: Real> Backward<'_, T> {
     /// The weights α of the edges of a task by destination, from the sums inside the LeakyReLU.
     #[inline(always)]
     fn alpha(&self, csr: &Csr, task: &Task, sums: &[T], h: usize) -> Vec<T> {
-        let mut alpha: Vec<T> = sums.iter().map(|&s| s * self.scores.slope_at(s)).collect();
+        let mut alpha = sums.to_vec();
+        alpha.iter_mut().for_each(|a| *a *= self.scores.slope_at(*a));
         let first = tasks::edges(task).start;
         let part = |r| {
             let range = tasks::edges_of_row(csr, task, r);
@@ -281,9 +295,23 @@ fn score_gradients<'a, T: Real>(
     }
 }
 
-#[inline(always)]
-fn of_sources<T: Real>((b, task, packed, [values, src]): (&Backward<'_, T>, &Task, &[T], [&mut [T]; 2])) {
-    by_heads!(b.scores.heads, h => edges_of_sources(b, task, packed, values, src, h));
+/// The gradients of the values and of the terms of sources.
+struct OfSources<'a, T> {
+    b: &'a Backward<'a, T>,
+    task: &'a Task,
+    packed: &'a [T],
+    values: &'a mut [T],
+    src: &'a mut [T],
+}
+
+impl<T: Real> Kernel for OfSources<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { b, task, packed, values, src } = self;
+        by_heads!(b.scores.heads, h => edges_of_sources(b, task, packed, values, src, h));
+    }
 }
 
 #[inline(always)]

@@ -1,10 +1,12 @@
 //! The products of every row's heads with two vectors per head: the terms of GAT's scores.
 
+use std::ops::Range;
+
 use super::Real;
 use super::blocks::dot;
 use super::rows::{even, row, run, split};
 use super::segment::add_scaled;
-use super::simd::vectorized;
+use super::simd::{self, Kernel};
 use super::tasks::total;
 
 /// Two vectors per head, `[H, C]` each.
@@ -23,21 +25,33 @@ pub(crate) fn forward<T: Real>(vectors: Vectors<'_, T>, x: &[T]) -> [Vec<T>; 2] 
     let chunks = even(n, width);
     let [src, dst] = out.each_mut().map(|o| split(o, &chunks, |c| c.len() * h));
     let work = chunks.iter().cloned().zip(src.into_iter().zip(dst)).collect();
-    run(work, |(rows, parts): (std::ops::Range<usize>, _)| {
-        vectorized(products, (vectors, &x[rows.start * width..rows.end * width], parts));
+    run(work, |(rows, (src, dst)): (Range<usize>, _)| {
+        simd::run(Products { vectors, x: &x[rows.start * width..rows.end * width], src, dst });
     });
     out
 }
 
-#[inline(always)]
-fn products<T: Real>((v, x, (src, dst)): (Vectors<'_, T>, &[T], (&mut [T], &mut [T]))) {
-    let (width, h) = (v.src.len(), v.heads);
-    let c = width / h;
-    for ((x, src), dst) in x.chunks_exact(width).zip(src.chunks_exact_mut(h)).zip(dst.chunks_exact_mut(h)) {
-        for k in 0..h {
-            let x = &x[k * c..][..c];
-            src[k] = dot(&v.src[k * c..][..c], x);
-            dst[k] = dot(&v.dst[k * c..][..c], x);
+struct Products<'a, T> {
+    vectors: Vectors<'a, T>,
+    x: &'a [T],
+    src: &'a mut [T],
+    dst: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Products<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (v, width, h) = (self.vectors, self.vectors.src.len(), self.vectors.heads);
+        let c = width / h;
+        let out = self.src.chunks_exact_mut(h).zip(self.dst.chunks_exact_mut(h));
+        for (x, (src, dst)) in self.x.chunks_exact(width).zip(out) {
+            for k in 0..h {
+                let x = &x[k * c..][..c];
+                src[k] = dot(&v.src[k * c..][..c], x);
+                dst[k] = dot(&v.dst[k * c..][..c], x);
+            }
         }
     }
 }
@@ -56,31 +70,43 @@ pub(crate) fn backward<T: Real>(
     let parts =
         split(dx, &chunks, |c| c.len() * width).into_iter().zip(split(&mut sums, &chunks, |_| 2 * width));
     let work = chunks.iter().cloned().zip(parts).collect();
-    run(work, |(rows, (dx, sums)): (std::ops::Range<usize>, _)| {
+    run(work, |(rows, (dx, sums)): (Range<usize>, _)| {
         let x = &x[rows.start * width..rows.end * width];
-        let grads = (&src[rows.start * h..rows.end * h], &dst[rows.start * h..rows.end * h]);
-        vectorized(gradients, (vectors, x, grads, dx, sums));
+        let (src, dst) = (&src[rows.start * h..rows.end * h], &dst[rows.start * h..rows.end * h]);
+        simd::run(Spread { vectors, x, src, dst, dx, sums });
     });
     let both = total(&sums, 2 * width);
     let (src, dst) = both.split_at(width);
     [src.to_vec(), dst.to_vec()]
 }
 
-#[inline(always)]
-fn gradients<T: Real>(
-    (v, x, (src, dst), dx, sums): (Vectors<'_, T>, &[T], (&[T], &[T]), &mut [T], &mut [T]),
-) {
-    let (width, h) = (v.src.len(), v.heads);
-    let c = width / h;
-    let (src_sums, dst_sums) = sums.split_at_mut(width);
-    for (i, (x, dx)) in x.chunks_exact(width).zip(dx.chunks_exact_mut(width)).enumerate() {
-        let (src, dst) = (row(src, i, h), row(dst, i, h));
-        for k in 0..h {
-            let here = k * c..(k + 1) * c;
-            add_scaled(&mut dx[here.clone()], src[k], &v.src[here.clone()]);
-            add_scaled(&mut dx[here.clone()], dst[k], &v.dst[here.clone()]);
-            add_scaled(&mut src_sums[here.clone()], src[k], &x[here.clone()]);
-            add_scaled(&mut dst_sums[here.clone()], dst[k], &x[here]);
+struct Spread<'a, T> {
+    vectors: Vectors<'a, T>,
+    x: &'a [T],
+    src: &'a [T],
+    dst: &'a [T],
+    dx: &'a mut [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Spread<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (v, width, h) = (self.vectors, self.vectors.src.len(), self.vectors.heads);
+        let c = width / h;
+        let (src_sums, dst_sums) = self.sums.split_at_mut(width);
+        let rows = self.x.chunks_exact(width).zip(self.dx.chunks_exact_mut(width));
+        for (i, (x, dx)) in rows.enumerate() {
+            let (src, dst) = (row(self.src, i, h), row(self.dst, i, h));
+            for k in 0..h {
+                let here = k * c..(k + 1) * c;
+                add_scaled(&mut dx[here.clone()], src[k], &v.src[here.clone()]);
+                add_scaled(&mut dx[here.clone()], dst[k], &v.dst[here.clone()]);
+                add_scaled(&mut src_sums[here.clone()], src[k], &x[here.clone()]);
+                add_scaled(&mut dst_sums[here.clone()], dst[k], &x[here]);
+            }
         }
     }
 }

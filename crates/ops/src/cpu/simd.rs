@@ -10,19 +10,28 @@ use pulp::{Arch, NullaryFnOnce};
 /// The environment variable that turns vector instructions off where it is `portable`.
 const VARIABLE: &str = "CANDLE_GEOMETRIC_SIMD";
 
-/// Calls `f` compiled for the best instructions of this machine. `f` must be a function marked `#[inline(always)]`,
-/// and so must be all that it calls in loops: a function call would leave the instructions behind.
+/// A loop to be compiled for every set of instructions: its arguments are the fields.
+pub(super) trait Kernel {
+    /// What it computes.
+    type Output;
+
+    /// Computes it. To be marked `#[inline(always)]`, and so must be all that it calls in loops: a function that is
+    /// called, and not inlined, is compiled for the least of the instructions.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a kernel with the best instructions of this machine.
 #[inline]
-pub(super) fn vectorized<A, R>(f: impl FnOnce(A) -> R, arguments: A) -> R {
-    struct Call<F, A>(F, A);
-    impl<A, R, F: FnOnce(A) -> R> NullaryFnOnce for Call<F, A> {
-        type Output = R;
+pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+    struct Call<K>(K);
+    impl<K: Kernel> NullaryFnOnce for Call<K> {
+        type Output = K::Output;
         #[inline(always)]
-        fn call(self) -> R {
-            (self.0)(self.1)
+        fn call(self) -> K::Output {
+            self.0.run()
         }
     }
-    arch().dispatch(Call(f, arguments))
+    arch().dispatch(Call(kernel))
 }
 
 fn arch() -> Arch {
