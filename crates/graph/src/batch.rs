@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use crate::group::both;
 use crate::{EdgeIndex, GraphError, Result};
 
 /// Several graphs as one: their disjoint union, in which the nodes of each graph follow those of the one before.
@@ -41,18 +42,26 @@ impl Batch {
         crate::validate::check_size("num_nodes", num_nodes)?;
         crate::validate::check_size("num_edges", num_edges)?;
 
-        let (mut source, mut destination) = (Vec::with_capacity(num_edges), Vec::with_capacity(num_edges));
+        let side = |ids: fn(&EdgeIndex) -> &[u32]| {
+            let (mut all, mut offset) = (Vec::with_capacity(num_edges), 0);
+            for graph in graphs {
+                all.extend(ids(graph).iter().map(|&i| i + offset));
+                offset += graph.num_src() as u32;
+            }
+            all
+        };
+        let (source, destination) =
+            both(num_edges, || side(EdgeIndex::source), || side(EdgeIndex::destination));
         let mut batch = Vec::with_capacity(num_nodes);
         let mut edge_ptr = vec![0];
+        let mut edges_before = 0;
         for (number, graph) in (0u32..).zip(graphs) {
-            let offset = batch.len() as u32;
-            source.extend(graph.source().iter().map(|&i| i + offset));
-            destination.extend(graph.destination().iter().map(|&i| i + offset));
             batch.resize(batch.len() + graph.num_src(), number);
-            edge_ptr.push(source.len() as u32);
+            edges_before += graph.num_edges() as u32;
+            edge_ptr.push(edges_before);
         }
         Ok(Self {
-            edges: EdgeIndex::new(source, destination, num_nodes)?,
+            edges: EdgeIndex::trusted(source, destination, num_nodes, num_nodes, false),
             readout: EdgeIndex::from_batch(&batch, graphs.len())?,
             edge_ptr,
         })

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 /// The smallest number of edges that is worth the cost of handing parts of it to other threads.
 pub(crate) const PARALLEL: usize = 1 << 16;
 
+/// The number of edges whose entries a cache may hold, so that one thread alone gains nothing from two levels.
+const CACHED: usize = 1 << 21;
+
 /// Runs `a` and `b`, at the same time if they go over many edges.
 pub(crate) fn both<A: Send, B: Send>(
     num_edges: usize,
@@ -22,7 +25,7 @@ pub(crate) type Grouped = (Vec<u32>, Vec<u32>, Vec<u32>);
 pub(crate) fn group(keys: &[u32], values: &[u32], rows: usize) -> Grouped {
     if keys.is_sorted() {
         already_grouped(keys, values, rows)
-    } else if keys.len() < PARALLEL {
+    } else if keys.len() < PARALLEL || keys.len() < CACHED && rayon::current_num_threads() == 1 {
         counting_sort(keys, values, rows)
     } else {
         bucket_sort(keys, values, rows)

@@ -22,7 +22,7 @@ use crate::{EdgeIndex, GraphError, Result};
 /// molecule.add_edge(c, o, 2.0);
 /// let converted = from_petgraph(&molecule)?;
 /// assert_eq!(converted.edges.iter().collect::<Vec<_>>(), [(0, 1), (1, 0)]);
-/// assert_eq!(converted.origin, [Origin::Edge(0), Origin::Reversed(0)]);
+/// assert_eq!(converted.origin(), [Origin::Edge(0), Origin::Reversed(0)]);
 /// # Ok(()) }
 /// ```
 pub fn from_petgraph<N, E, Ty: EdgeType, Ix: IndexType>(graph: &Graph<N, E, Ty, Ix>) -> Result<Transformed> {
@@ -40,7 +40,7 @@ pub fn from_petgraph<N, E, Ty: EdgeType, Ix: IndexType>(graph: &Graph<N, E, Ty, 
         }
     }
     let edges = EdgeIndex::from_pairs(pairs, graph.node_count())?;
-    Ok(Transformed { edges, origin, num_edges_before: graph.edge_count() })
+    Ok(Transformed::with_origin(edges, origin, graph.edge_count()))
 }
 
 /// A petgraph graph with these edges, in their order, where `node(i)` and `edge(e)` give the weights.

@@ -15,7 +15,7 @@ fn edge_weights_follow_into_both_directions() {
     graph.add_edge(b, a, 9.0);
     let converted = from_petgraph(&graph).unwrap();
     assert_eq!(converted.edges, EdgeIndex::new(vec![0, 1, 0], vec![0, 0, 1], 2).unwrap());
-    assert_eq!(converted.origin, [Origin::Edge(0), Origin::Edge(1), Origin::Reversed(1)]);
+    assert_eq!(converted.origin(), [Origin::Edge(0), Origin::Edge(1), Origin::Reversed(1)]);
     let weights: Vec<f32> = graph.edge_weights().copied().collect();
     assert_eq!(converted.attributes(&weights, 1, FillValue::Mean).unwrap(), [7.0, 9.0, 9.0]);
 }

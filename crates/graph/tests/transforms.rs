@@ -34,16 +34,16 @@ fn any_graph() -> impl Strategy<Value = EdgeIndex> {
 fn removing_adding_and_replacing_self_loops() {
     let removed = remove_self_loops(&example()).unwrap();
     assert_eq!(pairs(&removed.edges), [(0, 1), (2, 1), (0, 2)]);
-    assert_eq!(removed.origin, [Edge(0), Edge(2), Edge(3)]);
+    assert_eq!(removed.origin(), [Edge(0), Edge(2), Edge(3)]);
 
     let added = add_self_loops(&example()).unwrap();
     assert_eq!(pairs(&added.edges)[5..], [(0, 0), (1, 1), (2, 2), (3, 3)]);
-    assert_eq!(added.origin[4..6], [Edge(4), SelfLoop(0)]);
+    assert_eq!(added.origin()[4..6], [Edge(4), SelfLoop(0)]);
 
     let replaced = with_self_loops(&example()).unwrap();
     assert_eq!(pairs(&replaced.edges), [(0, 1), (2, 1), (0, 2), (0, 0), (1, 1), (2, 2), (3, 3)]);
     assert_eq!(
-        replaced.origin,
+        replaced.origin(),
         [Edge(0), Edge(2), Edge(3), SelfLoop(0), SelfLoop(1), SelfLoop(2), SelfLoop(3)]
     );
 }
@@ -52,7 +52,7 @@ fn removing_adding_and_replacing_self_loops() {
 fn of_several_existing_self_loops_the_last_one_is_kept() {
     let remaining = add_remaining_self_loops(&example()).unwrap();
     assert_eq!(remaining.edges, with_self_loops(&example()).unwrap().edges);
-    assert_eq!(remaining.origin[3..], [SelfLoop(0), Edge(4), SelfLoop(2), SelfLoop(3)]);
+    assert_eq!(remaining.origin()[3..], [SelfLoop(0), Edge(4), SelfLoop(2), SelfLoop(3)]);
     let filled = remaining.attributes(&ATTRIBUTES, 1, 1.0.into()).unwrap();
     assert_eq!(filled, [2.0, 4.0, -3.0, 1.0, 20.0, 1.0, 1.0]);
 }
@@ -122,7 +122,7 @@ fn an_unknown_fill_value_is_an_error_that_lists_the_known_ones() {
 fn a_subgraph_renumbers_its_nodes() {
     let part = subgraph(&example(), &[2, 1]).unwrap();
     assert_eq!(pairs(&part.edges), [(1, 1), (0, 1), (1, 1)]);
-    assert_eq!(part.origin, [Edge(1), Edge(2), Edge(4)]);
+    assert_eq!(part.origin(), [Edge(1), Edge(2), Edge(4)]);
     assert_eq!(part.attributes(&ATTRIBUTES, 1, FillValue::Mean).unwrap(), [10.0, 4.0, 20.0]);
     let message = |nodes: &[u32]| subgraph(&example(), nodes).unwrap_err().to_string();
     assert_eq!(message(&[0, 4]), "nodes: expected indices below the number of nodes, 4, got 4 at position 1");
@@ -136,12 +136,39 @@ fn undirected_needs_one_set_of_nodes() {
     assert!(coalesce(&bipartite).unwrap().edges.is_bipartite());
 }
 
+/// Large graphs go through other code than small ones: positions of self-loops in blocks, grouping on all threads.
+#[test]
+fn on_a_large_graph_the_transforms_do_what_they_say() {
+    let (n, e) = (500, 150_000);
+    let q = candle_geometric_graph::rng::Stream::new(3, 3);
+    // Every second pair on average stands more than once, and some are self-loops.
+    let pairs = (0..e).map(|i| (q.word(2 * i) % n, q.word(2 * i + 1) % n));
+    let edges = EdgeIndex::from_pairs(pairs, n as usize).unwrap();
+    let loops = edges.iter().filter(|(s, d)| s == d).count();
+    let removed = remove_self_loops(&edges).unwrap();
+    assert_eq!(removed.edges.num_edges(), e as usize - loops);
+    for transformed in
+        [&removed, &*with_self_loops(&edges).unwrap(), &add_remaining_self_loops(&edges).unwrap()]
+    {
+        check_origin(&edges, transformed);
+        let kept = transformed.origin().iter().filter_map(|o| if let Edge(e) = o { Some(*e) } else { None });
+        let no_loops = (0u32..).zip(edges.iter()).filter(|(_, (s, d))| s != d).map(|(e, _)| e);
+        assert!(kept.take(removed.edges.num_edges()).eq(no_loops));
+    }
+    check_coalesced(&edges, &coalesce(&edges).unwrap(), 1);
+    check_coalesced(&edges, &to_undirected(&edges).unwrap(), 2);
+    // The edges that were merged stand in their order, as their attributes shall be summed.
+    for merged in [coalesce(&edges).unwrap(), to_undirected(&edges).unwrap()] {
+        assert!(merged.origin.iter().map(|(before, after)| (after, before)).is_sorted());
+    }
+}
+
 /// Every new edge agrees with the edge, or the node, that it is said to come from.
 fn check_origin(before: &EdgeIndex, after: &Transformed) {
-    assert_eq!(after.origin.len(), after.edges.num_edges());
+    assert_eq!(after.origin().len(), after.edges.num_edges());
     assert_eq!(after.num_edges_before, before.num_edges());
     let old = pairs(before);
-    for (pair, &origin) in after.edges.iter().zip(&after.origin) {
+    for (pair, &origin) in after.edges.iter().zip(after.origin()) {
         match origin {
             Edge(e) => assert_eq!(pair, old[e as usize]),
             SelfLoop(i) => assert_eq!(pair, (i, i)),

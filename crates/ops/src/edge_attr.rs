@@ -92,7 +92,7 @@ impl Plan {
         let cell = transformed.edges.attachment::<OnceLock<Arc<Plan>>>(OnceLock::new);
         // Somebody may have composed two transforms by hand: same edges, other origins.
         let fits = |p: &&Arc<Plan>| {
-            p.origin == transformed.origin && p.kept.num_src() == transformed.num_edges_before
+            p.origin == transformed.origin() && p.kept.num_src() == transformed.num_edges_before
         };
         if let Some(plan) = cell.get().filter(fits) {
             return Ok(plan.clone());
@@ -106,8 +106,8 @@ impl Plan {
     fn new(transformed: &Transformed) -> Result<Self> {
         let (edges, before) = (&transformed.edges, transformed.num_edges_before);
         let (mut old, mut node) = (Vec::new(), Vec::new());
-        let mut rows = Vec::with_capacity(transformed.origin.len());
-        for (&origin, &destination) in transformed.origin.iter().zip(edges.destination()) {
+        let mut rows = Vec::with_capacity(transformed.origin().len());
+        for (&origin, &destination) in transformed.origin().iter().zip(edges.destination()) {
             match origin {
                 Origin::Edge(e) | Origin::Reversed(e) => {
                     old.push(e);
@@ -119,7 +119,7 @@ impl Plan {
         }
         let after = (0..rows.len() as u32).collect();
         Ok(Self {
-            origin: transformed.origin.clone(),
+            origin: transformed.origin().to_vec(),
             kept: EdgeIndex::bipartite(old, node, before, edges.num_dst())?,
             merged: EdgeIndex::bipartite(rows, after, before + edges.num_dst(), edges.num_edges())?,
         })

@@ -1,4 +1,6 @@
-use super::on_nodes_of;
+use rayon::prelude::*;
+
+use crate::validate::check_size;
 use crate::{EdgeIndex, GraphError, Result};
 
 /// Edges after equal ones were merged, and which edges became which.
@@ -27,8 +29,7 @@ pub struct Coalesced {
 /// # Ok(()) }
 /// ```
 pub fn coalesce(edges: &EdgeIndex) -> Result<Coalesced> {
-    let pairs = edges.iter().zip(0..).map(|((s, d), e)| (s, d, e)).collect();
-    merge(edges, pairs)
+    Ok(merge(edges, edges.iter().zip(0..).map(|((s, d), e)| (s, d, e)).collect()))
 }
 
 /// Adds the reverse of every edge, sorts, and merges equal edges, as PyG's `to_undirected` does.
@@ -54,14 +55,15 @@ pub fn to_undirected(edges: &EdgeIndex) -> Result<Coalesced> {
             num_dst: edges.num_dst(),
         });
     }
+    check_size("num_edges", edges.num_edges().saturating_mul(2))?;
     let forward = edges.iter().zip(0..).map(|((s, d), e)| (s, d, e));
     let reverse = edges.iter().zip(0..).map(|((s, d), e)| (d, s, e));
-    merge(edges, forward.chain(reverse).collect())
+    Ok(merge(edges, forward.chain(reverse).collect()))
 }
 
-/// Sorts `(source, destination, edge before)` and merges what agrees in the first two.
-fn merge(edges: &EdgeIndex, mut entries: Vec<(u32, u32, u32)>) -> Result<Coalesced> {
-    entries.sort_unstable();
+/// Sorts `(source, destination, edge before)`, as many as fit 32 bits, and merges what agrees in the first two.
+fn merge(edges: &EdgeIndex, mut entries: Vec<(u32, u32, u32)>) -> Coalesced {
+    entries.par_sort_unstable();
     let (mut source, mut destination) = (Vec::new(), Vec::new());
     let (mut before, mut after) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
     let mut last = None;
@@ -75,8 +77,9 @@ fn merge(edges: &EdgeIndex, mut entries: Vec<(u32, u32, u32)>) -> Result<Coalesc
         after.push(source.len() as u32 - 1);
     }
     let num_after = source.len();
-    Ok(Coalesced {
-        edges: on_nodes_of(edges, source, destination)?,
-        origin: EdgeIndex::bipartite(before, after, edges.num_edges(), num_after)?,
-    })
+    let (num_src, num_dst) = (edges.num_src(), edges.num_dst());
+    Coalesced {
+        edges: EdgeIndex::trusted(source, destination, num_src, num_dst, edges.is_bipartite()),
+        origin: EdgeIndex::trusted(before, after, edges.num_edges(), num_after, true),
+    }
 }

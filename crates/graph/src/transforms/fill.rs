@@ -133,7 +133,7 @@ impl Transformed {
         let mut loops = vec![T::from_f64(fill.empty()); self.edges.num_dst() * width];
         let mut counts = vec![0u32; self.edges.num_dst()];
         if !matches!(fill, FillValue::Constant(_)) {
-            for (&origin, &node) in self.origin.iter().zip(self.edges.destination()) {
+            for (&origin, &node) in self.origin().iter().zip(self.edges.destination()) {
                 let (Origin::Edge(e) | Origin::Reversed(e)) = origin else { continue };
                 let (row, node) = (&mut loops[node as usize * width..][..width], node as usize);
                 for (total, &value) in row.iter_mut().zip(old(e)) {
@@ -142,8 +142,8 @@ impl Transformed {
                 counts[node] += 1;
             }
         }
-        let mut out = Vec::with_capacity(self.origin.len() * width);
-        for &origin in &self.origin {
+        let mut out = Vec::with_capacity(self.origin().len() * width);
+        for &origin in self.origin() {
             match origin {
                 Origin::Edge(e) | Origin::Reversed(e) => out.extend_from_slice(old(e)),
                 Origin::SelfLoop(i) => {

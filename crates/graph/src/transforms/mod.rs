@@ -10,8 +10,8 @@
 //! let looped = transforms::with_self_loops(&edges)?;
 //! assert_eq!(looped.edges.source(), &[0, 2, 0, 1, 2]);
 //! assert_eq!(looped.edges.destination(), &[1, 1, 0, 1, 2]);
-//! assert_eq!(looped.origin[1], Origin::Edge(2));
-//! assert_eq!(looped.origin[3], Origin::SelfLoop(1));
+//! assert_eq!(looped.origin()[1], Origin::Edge(2));
+//! assert_eq!(looped.origin()[3], Origin::SelfLoop(1));
 //! // One number per edge; the loops get the mean over the in-edges of their node, 0 where there is none.
 //! let weights = looped.attributes(&[1.0, 9.0, 5.0], 1, FillValue::Mean)?;
 //! assert_eq!(weights, [1.0, 5.0, 0.0, 3.0, 0.0]);
@@ -23,7 +23,9 @@ mod fill;
 mod self_loops;
 mod subgraph;
 
-use crate::{EdgeIndex, Result};
+use std::sync::OnceLock;
+
+use crate::EdgeIndex;
 
 pub use coalesce::{Coalesced, coalesce, to_undirected};
 pub use fill::{FillValue, Real};
@@ -42,21 +44,52 @@ pub enum Origin {
 }
 
 /// The edges after a transform, and where each came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Transformed {
     /// The edges after the transform.
     pub edges: EdgeIndex,
-    /// For every edge of [`edges`](Self::edges), in order, where it came from.
-    pub origin: Vec<Origin>,
     /// The number of edges before the transform: how many rows of edge attributes the caller has.
     pub num_edges_before: usize,
+    /// For `origin` where that is made on first use: the edges that went, ascending. All others stay, self-loops follow.
+    removed: Vec<u32>,
+    origin: OnceLock<Vec<Origin>>,
 }
 
-/// A new structure on the same nodes as `edges`.
-fn on_nodes_of(edges: &EdgeIndex, source: Vec<u32>, destination: Vec<u32>) -> Result<EdgeIndex> {
-    if edges.is_bipartite() {
-        EdgeIndex::bipartite(source, destination, edges.num_src(), edges.num_dst())
-    } else {
-        EdgeIndex::new(source, destination, edges.num_src())
+impl Transformed {
+    pub(crate) fn with_origin(edges: EdgeIndex, origin: Vec<Origin>, num_edges_before: usize) -> Self {
+        Self { edges, num_edges_before, removed: Vec::new(), origin: origin.into() }
+    }
+
+    /// All edges but the `removed` (ascending), and then self-loops on the nodes 0, 1, 2, ….
+    fn without(edges: EdgeIndex, removed: Vec<u32>, num_edges_before: usize) -> Self {
+        Self { edges, num_edges_before, removed, origin: OnceLock::new() }
+    }
+
+    /// For every edge of [`edges`](Self::edges), in order, where it came from.
+    ///
+    /// Where only self-loops were added or removed, this is made on first use: layers without edge features never ask.
+    pub fn origin(&self) -> &[Origin] {
+        self.origin.get_or_init(|| {
+            let mut origin = Vec::with_capacity(self.edges.num_edges());
+            let mut next = 0;
+            for &e in &self.removed {
+                origin.extend((next..e).map(Origin::Edge));
+                next = e + 1;
+            }
+            origin.extend((next..self.num_edges_before as u32).map(Origin::Edge));
+            let loops = self.edges.num_edges().saturating_sub(origin.len());
+            origin.extend((0..loops as u32).map(Origin::SelfLoop));
+            origin
+        })
     }
 }
+
+impl PartialEq for Transformed {
+    fn eq(&self, other: &Self) -> bool {
+        self.num_edges_before == other.num_edges_before
+            && self.edges == other.edges
+            && self.origin() == other.origin()
+    }
+}
+
+impl Eq for Transformed {}

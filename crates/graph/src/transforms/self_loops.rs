@@ -1,6 +1,10 @@
 use std::sync::Arc;
 
-use super::{Origin, Transformed, on_nodes_of};
+use rayon::prelude::*;
+
+use super::{Origin, Transformed};
+use crate::group::{PARALLEL, both};
+use crate::validate::check_size;
 use crate::{EdgeIndex, Result};
 
 /// Removes every self-loop; the other edges keep their order.
@@ -10,7 +14,7 @@ use crate::{EdgeIndex, Result};
 /// # Errors
 /// None on a valid structure; the signature is that of all transforms.
 pub fn remove_self_loops(edges: &EdgeIndex) -> Result<Transformed> {
-    rebuild(edges, |_| false, |_| None)
+    replace(edges, positions(edges), 0)
 }
 
 /// Adds a self-loop to every node, at the end, and keeps those that are already there.
@@ -20,7 +24,7 @@ pub fn remove_self_loops(edges: &EdgeIndex) -> Result<Transformed> {
 /// # Errors
 /// If the number of edges would exceed 32 bits.
 pub fn add_self_loops(edges: &EdgeIndex) -> Result<Transformed> {
-    rebuild(edges, |_| true, |i| Some(Origin::SelfLoop(i)))
+    replace(edges, Vec::new(), one_per_node(edges))
 }
 
 /// Removes every self-loop, then adds one to every node, at the end: what `GATConv` does to its edges.
@@ -35,7 +39,7 @@ pub fn add_self_loops(edges: &EdgeIndex) -> Result<Transformed> {
 pub fn with_self_loops(edges: &EdgeIndex) -> Result<Arc<Transformed>> {
     struct WithSelfLoops(Arc<Transformed>);
     let kept = edges.try_attachment(|| {
-        rebuild(edges, |_| false, |i| Some(Origin::SelfLoop(i))).map(|t| WithSelfLoops(Arc::new(t)))
+        replace(edges, positions(edges), one_per_node(edges)).map(|t| WithSelfLoops(Arc::new(t)))
     })?;
     Ok(Arc::clone(&kept.0))
 }
@@ -51,40 +55,62 @@ pub fn with_self_loops(edges: &EdgeIndex) -> Result<Arc<Transformed>> {
 /// # Errors
 /// If the number of edges would exceed 32 bits.
 pub fn add_remaining_self_loops(edges: &EdgeIndex) -> Result<Transformed> {
-    let mut kept: Vec<Option<u32>> = vec![None; edges.num_src().min(edges.num_dst())];
-    for (e, (source, destination)) in (0u32..).zip(edges.iter()) {
-        if source == destination {
-            kept[source as usize] = Some(e);
+    let mut new = replace(edges, positions(edges), one_per_node(edges))?;
+    if new.removed.is_empty() {
+        return Ok(new);
+    }
+    new.origin();
+    let first_loop = edges.num_edges() - new.removed.len();
+    if let Some(origin) = new.origin.get_mut() {
+        for &e in &new.removed {
+            origin[first_loop + edges.source()[e as usize] as usize] = Origin::Edge(e);
         }
     }
-    rebuild(edges, |_| false, |i| Some(kept[i as usize].map_or(Origin::SelfLoop(i), Origin::Edge)))
+    Ok(new)
 }
 
-/// The edges that are no self-loops, and those self-loops that `keep` wants by their position; then, for every
-/// node `i`, a self-loop of origin `append(i)`, if any.
-fn rebuild(
-    edges: &EdgeIndex,
-    keep: impl Fn(u32) -> bool,
-    append: impl Fn(u32) -> Option<Origin>,
-) -> Result<Transformed> {
-    let nodes = edges.num_src().min(edges.num_dst());
-    let most = edges.num_edges() + nodes;
-    let (mut source, mut destination) = (Vec::with_capacity(most), Vec::with_capacity(most));
-    let mut origin = Vec::with_capacity(most);
-    for (e, (s, d)) in (0u32..).zip(edges.iter()) {
-        if s != d || keep(e) {
-            source.push(s);
-            destination.push(d);
-            origin.push(Origin::Edge(e));
-        }
+/// The number of nodes that can have a self-loop.
+fn one_per_node(edges: &EdgeIndex) -> usize {
+    edges.num_src().min(edges.num_dst())
+}
+
+/// The positions of the self-loops, ascending.
+fn positions(edges: &EdgeIndex) -> Vec<u32> {
+    // Most blocks have none, and to see that takes one pass without a branch.
+    const BLOCK: usize = 256;
+    let in_block = |(number, (source, destination)): (usize, (&[u32], &[u32]))| {
+        let is_loop = |(s, d): (&u32, &u32)| s == d;
+        let any = source.iter().zip(destination).fold(false, |any, pair| any | is_loop(pair));
+        let ids = ((number * BLOCK) as u32..).zip(source.iter().zip(destination));
+        let found: Vec<u32> =
+            if any { ids.filter(|&(_, pair)| is_loop(pair)).map(|(e, _)| e).collect() } else { Vec::new() };
+        found
+    };
+    let (source, destination) = (edges.source(), edges.destination());
+    if edges.num_edges() < PARALLEL {
+        source.chunks(BLOCK).zip(destination.chunks(BLOCK)).enumerate().flat_map(in_block).collect()
+    } else {
+        let blocks = source.par_chunks(BLOCK).zip(destination.par_chunks(BLOCK));
+        blocks.enumerate().flat_map_iter(in_block).collect()
     }
-    for i in 0..nodes as u32 {
-        if let Some(from) = append(i) {
-            source.push(i);
-            destination.push(i);
-            origin.push(from);
+}
+
+/// The edges without those at the positions `removed`, and after them self-loops on the first `loops` nodes.
+fn replace(edges: &EdgeIndex, removed: Vec<u32>, loops: usize) -> Result<Transformed> {
+    let num_edges = edges.num_edges() - removed.len() + loops;
+    check_size("num_edges", num_edges)?;
+    let side = |ids: &[u32]| {
+        let mut new = Vec::with_capacity(num_edges);
+        let mut next = 0;
+        for &e in &removed {
+            new.extend_from_slice(&ids[next..e as usize]);
+            next = e as usize + 1;
         }
-    }
-    let num_edges_before = edges.num_edges();
-    Ok(Transformed { edges: on_nodes_of(edges, source, destination)?, origin, num_edges_before })
+        new.extend_from_slice(&ids[next..]);
+        new.extend(0..loops as u32);
+        new
+    };
+    let (source, destination) = both(num_edges, || side(edges.source()), || side(edges.destination()));
+    let new = EdgeIndex::trusted(source, destination, edges.num_src(), edges.num_dst(), edges.is_bipartite());
+    Ok(Transformed::without(new, removed, edges.num_edges()))
 }

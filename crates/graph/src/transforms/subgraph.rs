@@ -40,5 +40,5 @@ pub fn subgraph(edges: &EdgeIndex, nodes: &[u32]) -> Result<Transformed> {
         }
     }
     let edges_after = EdgeIndex::new(source, destination, nodes.len())?;
-    Ok(Transformed { edges: edges_after, origin, num_edges_before: edges.num_edges() })
+    Ok(Transformed::with_origin(edges_after, origin, edges.num_edges()))
 }

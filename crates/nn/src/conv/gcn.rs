@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use candle_geometric_graph::transforms::{self, Origin, Transformed};
+use candle_geometric_graph::transforms::{self, Origin};
 use candle_geometric_graph::{EdgeIndex, GraphError};
 use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::VarBuilder;
@@ -193,7 +193,8 @@ impl GcnConv {
             overwritten: EdgeIndex,
         }
         let looped = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
-            let Transformed { edges: looped, origin, .. } = transforms::add_remaining_self_loops(edges)?;
+            let looped = transforms::add_remaining_self_loops(edges)?;
+            let origin = looped.origin();
             let from = |origin: &Origin| match origin {
                 Origin::Edge(e) | Origin::Reversed(e) => *e,
                 Origin::SelfLoop(_) => edges.num_edges() as u32,
@@ -206,7 +207,7 @@ impl GcnConv {
             let (from, to) = lost.unzip();
             let overwritten = EdgeIndex::bipartite(from, to, edges.num_edges(), n)?;
             let selection = EdgeIndex::bipartite(ids, (0..n as u32).collect(), edges.num_edges() + 1, n)?;
-            Ok(Looped { edges: looped, selection, overwritten })
+            Ok(Looped { edges: looped.edges, selection, overwritten })
         })?;
         let fill = if self.config.improved { 2f64 } else { 1f64 };
         let fill = Tensor::full(fill, 1, weight.device())?.to_dtype(weight.dtype())?;
