@@ -21,9 +21,9 @@ environment() {
   "$dir/$name/bin/python" -m pip install --quiet "$@"
 }
 
-environment pyg "$python" torch==2.15.0 torch_geometric==2.8.1 numpy==2.4.6 safetensors==0.8.0
+environment pyg "$python" torch==2.15.0 torch_geometric==2.8.1 numpy==2.4.6 scipy==1.17.1 safetensors==0.8.0
 if [ "${WITH_SPARSE:-0}" = 1 ]; then
-  environment pyg "$python" setuptools wheel ninja scipy
+  environment pyg "$python" setuptools wheel ninja
   FORCE_ONLY_CPU=1 MAX_JOBS=${MAX_JOBS:-2} environment pyg "$python" --no-build-isolation \
     torch-scatter==2.1.2 torch-sparse==0.6.18
 fi

@@ -8,13 +8,11 @@ warnings.filterwarnings("ignore")
 import dgl
 import torch
 import torch.nn.functional as F
-from dgl.nn.pytorch import DotGatConv, GATConv, GATv2Conv, GraphConv, SAGEConv
+from dgl.nn.pytorch import GATConv, GATv2Conv, GraphConv, SAGEConv
 
 import protocol
 
 ANY = dict(allow_zero_in_degree=True)  # skips a check at every call
-# DGL's graph transformer is its dot-product GAT: one projection where PyG's has four.
-WITHOUT_LOOPS = {"SAGEConv", "TransformerConv"}
 
 
 class PpiGat(torch.nn.Module):
@@ -32,9 +30,8 @@ class PpiGat(torch.nn.Module):
 
 def make(layer, case):
     width = case.heads * case.channels
-    attention = {"GATConv": GATConv, "GATv2Conv": GATv2Conv, "TransformerConv": DotGatConv}
-    if layer in attention:
-        return attention[layer](case.features, case.channels, case.heads, **ANY)
+    if layer in ("GATConv", "GATv2Conv"):
+        return {"GATConv": GATConv, "GATv2Conv": GATv2Conv}[layer](case.features, case.channels, case.heads, **ANY)
     if layer == "GCNConv":
         return GraphConv(case.features, width, norm="both", **ANY)
     if layer == "SAGEConv":
@@ -47,7 +44,7 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     case = protocol.Case(args)
-    coo = case.edges(self_loops=args.layer not in WITHOUT_LOOPS)
+    coo = case.edges(self_loops=args.layer != "SAGEConv")
     if args.variant == "i32":
         coo = coo.int()
     graph = dgl.graph((coo[0], coo[1]), num_nodes=case.nodes)
