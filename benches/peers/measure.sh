@@ -5,7 +5,7 @@
 #
 # PEERS   the folder of install.sh
 # DATA    the folder with the original files of Cora (default ../shared/data/planetoid)
-# ONLY    of layers, scaling, start, those to measure again (default all); the others keep their last results
+# ONLY    what to measure again: layers of plan.py, scaling, start (default all); the others keep their last results
 #
 # Needs a quiet machine: blocks that other processes disturb are repeated for a while, then taken.
 set -euo pipefail
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 peers=${1:?"usage: measure.sh PEERS"}
 shift
 results=target/peers
-only=${ONLY:-layers scaling start}
+layers=$(cd benches/peers && python3 -c 'from plan import PLAN; print(*PLAN)')
 
 cargo build --release --quiet -p candle-geometric -p candle-geometric-benches --bins \
   --features candle-geometric-benches/mimalloc
@@ -23,13 +23,16 @@ cargo build --release --quiet -p candle-geometric -p candle-geometric-benches --
 measure() {
   local name=$1
   shift
-  case " $only " in *" $name "*) ;; *) return ;; esac
   echo "== $name" >&2
   "$@" >"$results/$name.tmp"
   mv "$results/$name.tmp" "$results/$name.jsonl"
 }
 
-measure layers python3 benches/peers/compare.py "$peers" "$@"
-measure scaling target/release/scaling
-measure start python3 benches/peers/predict.py "$peers" "${DATA:-../shared/data/planetoid}"
+for name in ${ONLY:-$layers scaling start}; do
+  case $name in
+    scaling) measure scaling target/release/scaling ;;
+    start) measure start python3 benches/peers/predict.py "$peers" "${DATA:-../shared/data/planetoid}" ;;
+    *) measure "$name" python3 benches/peers/compare.py "$peers" --layers "$name" "$@" ;;
+  esac
+done
 python3 benches/peers/report.py --into docs/src/performance.md "$results"/*.jsonl

@@ -10,6 +10,8 @@ import re
 import statistics
 import sys
 
+from plan import PLAN
+
 PASSES = {"fwd": "forward", "fb": "forward + backward", "step": "epoch"}
 PEERS = [("PyG", "as installed"), ("PyG", "tuned"), ("DGL", "as installed"), ("DGL", "tuned")]
 
@@ -29,7 +31,9 @@ def number(value, unit=""):
 class Results:
     def __init__(self, records):
         self.records = records
-        self.rows = {(r["row"], r["mode"]): r for r in self.having("row")}
+        measured = {(p["pair"], p["mode"]) for p in self.having("pair")}
+        rows = sorted(self.having("row"), key=lambda r: list(PLAN).index(r["row"]))
+        self.rows = {(r["row"], r["mode"]): r for r in rows if (r["row"], r["mode"]) in measured}
 
     def having(self, key):
         return [r for r in self.records if key in r]
@@ -51,11 +55,9 @@ class Results:
 
 
 def about(results):
-    lines = []
-    for record in results.having("about"):
-        a = record["about"]
-        lines.append(f"{a['date']}: {a['cpu']}, {a['cores']} cores, {a['memory_gb']} GB, {a['system']}; "
-                     f"{a['threads']} threads, {a['rounds']} rounds.")
+    runs = [record["about"] for record in results.having("about")]
+    lines = sorted({f"{a['date']}: {a['cpu']}, {a['cores']} cores, {a['memory_gb']} GB, {a['system']}; "
+                    f"{a['threads']} threads, {a['rounds']} rounds." for a in runs})
     versions = sorted({p["other"]["version"] for p in results.having("pair") if p["who"] != "ours"})
     shares = [p[w]["disturbed"] for p in results.having("pair") for w in ("ours", "other")]
     if shares:
@@ -79,13 +81,14 @@ def layers(results):
 def memory(results):
     rows = []
     for (row, name) in zip(results.rows, results.names()):
-        mine, line = results.ours(row, "peak_mb"), name
+        mine = results.ours(row, "peak_mb")
         line = name + [number(mine)]
-        for who, how in PEERS:
-            best = results.best(row, who, how)
-            line.append(f"{number(best['other']['peak_mb'])} ({number(best['other']['peak_mb'] / mine)}×)" if best else "–")
+        for who in ("PyG", "DGL"):  # as installed: tuned, what the allocator keeps hides what is used
+            best = results.best(row, who, "as installed")
+            peak = best and best["other"]["peak_mb"]
+            line.append(f"{number(peak)} ({number(peak / mine)}×)" if best else "–")
         rows.append(line)
-    return table(["layer", "pass", "ours, MB", *(" ".join(p) for p in PEERS)], rows)
+    return table(["layer", "pass", "ours, MB", "PyG as installed", "DGL as installed"], rows)
 
 
 def ourselves(results):
