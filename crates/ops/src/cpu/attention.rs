@@ -6,11 +6,14 @@ use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance};
 use super::dropout::factors;
 use super::rows::row;
 use super::segment::{add, add_scaled};
-use super::simd::{self, Kernel};
+use super::simd::{self, Kernel, prefetch};
 use super::softmax::{finite, inverse, raise};
 use super::tasks::{self, Per, fill};
 use super::{Real, by_heads};
 use crate::Dropout;
+
+/// How many edges ahead the terms of the nodes at their ends are asked for.
+pub(super) const GATHER_AHEAD: usize = 16;
 
 /// What the score of an edge e from j to i is made of: `LeakyReLU(src[j] + dst[i] + edge[e])`, for every head.
 pub(crate) struct Scores<'a, T> {
@@ -51,8 +54,12 @@ impl<T: Real> Scores<'_, T> {
         let all = tasks::edges(task);
         let mut sums = vec![T::zero(); all.len() * h];
         if let Some(others) = others {
-            for (s, &n) in sums.chunks_exact_mut(h).zip(&csr.columns()[all.clone()]) {
-                s.copy_from_slice(row(others, n as usize, h));
+            let columns = csr.columns();
+            for (e, s) in all.clone().zip(sums.chunks_exact_mut(h)) {
+                if let Some(&far) = columns.get(e + GATHER_AHEAD) {
+                    prefetch(row(others, far as usize, h));
+                }
+                s.copy_from_slice(row(others, columns[e] as usize, h));
             }
         }
         if let Some(own) = own {

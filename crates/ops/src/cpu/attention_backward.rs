@@ -10,11 +10,12 @@
 
 use candle_geometric_graph::{Csr, Task};
 
-use super::attention::{Scores, Stats};
+use super::attention::{GATHER_AHEAD, Scores, Stats};
 use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
 use super::rows::row;
 use super::segment::{add, to_caller_order};
 use super::simd::{self, Kernel, prefetch};
+use super::softmax::finite;
 use super::tasks::{self, Per, add_up, fill};
 use super::{Real, by_heads};
 
@@ -53,35 +54,35 @@ pub(crate) struct Backward<'a, T> {
 
 impl<T: Real> Backward<'_, T> {
     pub(crate) fn run(&self, wanted: Wanted) -> Gradients<T> {
-        let (inner, dst, edge) = self.by_destination(wanted);
-        let (values, src) = self.by_source(wanted, &inner);
+        let (packed, dst, edge) = self.by_destination(wanted);
+        let (values, src) = self.by_source(wanted, &packed);
         Gradients { values, src, dst, edge }
     }
 
-    /// D, and the gradients of the terms of destinations and edges.
+    /// The gradients of the terms of destinations and edges, after what an edge needs of its destination, side by side
+    /// in memory: the term of its score, the largest score, the inverse total and D, `[N_dst, 4, H]`.
     fn by_destination(&self, wanted: Wanted) -> (Vec<T>, Vec<T>, Vec<T>) {
         let (h, csr) = (self.scores.heads, self.scores.edges.by_destination());
         let size = |wanted| if wanted { h } else { 0 };
-        let results = [Per::Row(h), Per::Row(size(wanted.dst)), Per::Edge(size(wanted.edge))];
-        let [inner, dst, edge] = fill(
+        let results = [Per::Row(4 * h), Per::Row(size(wanted.dst)), Per::Edge(size(wanted.edge))];
+        let [packed, dst, edge] = fill(
             csr,
             results,
-            |task, [inner, dst, edge]| simd::run(OfDestinations { b: self, task, inner, dst, edge }),
-            |_, parts, [inner, dst, _]| {
-                inner.copy_from_slice(&parts[0][..h]); // every part has computed all of it
+            |task, [packed, dst, edge]| simd::run(OfDestinations { b: self, task, packed, dst, edge }),
+            |_, parts, [packed, dst, _]| {
+                packed.copy_from_slice(&parts[0][..4 * h]); // every part has computed all of it
                 add_up(0, [parts[1]], [dst]);
             },
         );
-        (inner, dst, if wanted.edge { to_caller_order(edge, csr, h) } else { edge })
+        (packed, dst, if wanted.edge { to_caller_order(edge, csr, h) } else { edge })
     }
 
     /// The gradients of the values and of the terms of sources.
-    fn by_source(&self, wanted: Wanted, inner: &[T]) -> (Vec<T>, Vec<T>) {
+    fn by_source(&self, wanted: Wanted, packed: &[T]) -> (Vec<T>, Vec<T>) {
         if !wanted.values && !wanted.src {
             return (vec![], vec![]);
         }
         let h = self.scores.heads;
-        let packed = self.pack(inner);
         let results = [
             Per::Row(if wanted.values { h * self.channels } else { 0 }),
             Per::Row(if wanted.src { h } else { 0 }),
@@ -89,31 +90,18 @@ impl<T: Real> Backward<'_, T> {
         let [values, src] = fill(
             self.scores.edges.by_source(),
             results,
-            |task, [values, src]| simd::run(OfSources { b: self, task, packed: &packed, values, src }),
+            |task, [values, src]| simd::run(OfSources { b: self, task, packed, values, src }),
             add_up,
         );
         (values, src)
     }
-
-    /// What an edge needs of its destination, side by side in memory: the term of its score, the largest score, the
-    /// inverse total and D, `[N_dst, 4, H]`.
-    fn pack(&self, inner: &[T]) -> Vec<T> {
-        let (h, s) = (self.scores.heads, &self.stats);
-        let mut packed = Vec::with_capacity(inner.len() * 4);
-        let zeros = vec![T::zero(); h];
-        for i in 0..inner.len().checked_div(h).unwrap_or(0) {
-            packed.extend_from_slice(self.scores.dst.map_or(&zeros, |d| row(d, i, h)));
-            [s.largest, s.inverse, inner].iter().for_each(|m| packed.extend_from_slice(row(m, i, h)));
-        }
-        packed
-    }
 }
 
-/// D of the rows of a task, and the gradients of the terms of destinations and edges.
+/// What [`Backward::by_destination`] computes, for a task.
 struct OfDestinations<'a, T> {
     b: &'a Backward<'a, T>,
     task: &'a Task,
-    inner: &'a mut [T],
+    packed: &'a mut [T],
     dst: &'a mut [T],
     edge: &'a mut [T],
 }
@@ -123,21 +111,26 @@ impl<T: Real> Kernel for OfDestinations<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { b, task, inner, dst, edge } = self;
-        let (s, width) = (&b.scores, b.scores.heads * b.channels);
+        let Self { b, task, packed, dst, edge } = self;
+        let (s, h, width) = (b.scores, b.scores.heads, b.scores.heads * b.channels);
         let mut unbiased = vec![T::zero(); width];
-        for (r, inner) in tasks::rows(task).zip(inner.chunks_exact_mut(s.heads)) {
+        for (r, packed) in tasks::rows(task).zip(packed.chunks_exact_mut(4 * h)) {
+            if let Some(terms) = s.dst {
+                packed[..h].copy_from_slice(row(terms, r, h));
+            }
+            packed[h..2 * h].iter_mut().zip(row(b.stats.largest, r, h)).for_each(|(p, &m)| *p = finite(m));
+            packed[2 * h..3 * h].copy_from_slice(row(b.stats.inverse, r, h));
             unbiased.copy_from_slice(row(b.out, r, width));
             if let Some(bias) = b.bias {
                 unbiased.iter_mut().zip(bias).for_each(|(o, &b)| *o -= b);
             }
             let heads = row(b.grad, r, width).chunks_exact(b.channels).zip(unbiased.chunks_exact(b.channels));
-            inner.iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
+            packed[3 * h..].iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
         }
         if !edge.is_empty() {
-            by_heads!(s.heads, h => every_score(b, task, inner, dst, edge, h));
-        } else if !dst.is_empty() && b.scores.slope != T::one() {
-            by_heads!(s.heads, h => one_side(b, task, inner, dst, h));
+            by_heads!(h, h => every_score(b, task, packed, dst, edge, h));
+        } else if !dst.is_empty() && s.slope != T::one() {
+            by_heads!(h, h => one_side(b, task, packed, dst, h));
         }
     }
 }
@@ -157,7 +150,7 @@ impl<T: Real> Backward<'_, T> {
             let m = row(self.stats.largest, r, h);
             let rows = alpha[part(r)].chunks_exact_mut(h);
             rows.for_each(|a| {
-                a.iter_mut().zip(m).for_each(|(a, &m)| *a -= super::softmax::finite(m));
+                a.iter_mut().zip(m).for_each(|(a, &m)| *a -= finite(m));
             });
         }
         alpha.iter_mut().for_each(|a| *a = a.exp());
@@ -185,7 +178,7 @@ impl<T: Real> Backward<'_, T> {
 fn every_score<T: Real>(
     b: &Backward<'_, T>,
     task: &Task,
-    inner: &[T],
+    packed: &[T],
     dst: &mut [T],
     edge: &mut [T],
     h: usize,
@@ -197,7 +190,7 @@ fn every_score<T: Real>(
     let dropped = b.dropped(csr, task, &alpha);
     let dropped = dropped.as_deref().unwrap_or(&alpha);
     for (k, r) in tasks::rows(task).enumerate() {
-        let (g, inner) = (row(b.grad, r, width), row(inner, k, h));
+        let (g, inner) = (row(b.grad, r, width), &row(packed, k, 4 * h)[3 * h..]);
         let range = tasks::edges_of_row(csr, task, r);
         for start in range.clone().step_by(BLOCK) {
             let end = (start + BLOCK).min(range.end);
@@ -206,7 +199,13 @@ fn every_score<T: Real>(
             let here = (start - first) * h..(end - first) * h;
             let z = &mut edge[here.clone()];
             dots(z, g, &rows, h, b.channels);
-            score_gradients(s, z, &sums[here.clone()], &alpha[here.clone()], &dropped[here], |_| inner, h);
+            for (k, z) in z.chunks_exact_mut(h).enumerate() {
+                let at = here.start + k * h..here.start + (k + 1) * h;
+                let (sums, alpha, dropped) = (&sums[at.clone()], &alpha[at.clone()], &dropped[at]);
+                for c in 0..h {
+                    z[c] = (dropped[c] * z[c] - alpha[c] * inner[c]) * s.slope_at(sums[c]);
+                }
+            }
         }
         if !dst.is_empty() {
             let (from, to) = ((range.start - first) * h, (range.end - first) * h);
@@ -218,7 +217,7 @@ fn every_score<T: Real>(
 /// The sums of the gradients of the scores of each row, from the edges on one side of the LeakyReLU: the side with
 /// fewer edges, or for a part of a row the lower.
 #[inline(always)]
-fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, inner: &[T], dst: &mut [T], h: usize) {
+fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mut [T], h: usize) {
     /// How many picked edges ahead values are asked for.
     const AHEAD: usize = 24;
     let (s, csr, width) = (b.scores, b.scores.edges.by_destination(), h * b.channels);
@@ -258,7 +257,7 @@ fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, inner: &[T], dst: &mut [T
     let mut start = 0;
     for (k, (r, &end)) in tasks::rows(task).zip(&ends).enumerate() {
         let g = row(b.grad, r, width);
-        let (inner, dst) = (row(inner, k, h), &mut dst[k * h..][..h]);
+        let (inner, dst) = (&row(packed, k, 4 * h)[3 * h..], &mut dst[k * h..][..h]);
         for n in start..end {
             if n + AHEAD < count {
                 prefetch(value(picked[n + AHEAD] as usize));
@@ -273,25 +272,6 @@ fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, inner: &[T], dst: &mut [T
             *d *= if upper { steepness } else { -steepness };
         }
         start = end;
-    }
-}
-
-/// Replaces the products ⟨g, v⟩ of edges `[n, H]` by the gradients of their scores, where `inner` gives D of edge k.
-#[inline(always)]
-fn score_gradients<'a, T: Real>(
-    s: &Scores<'_, T>,
-    z: &mut [T],
-    sums: &[T],
-    alpha: &[T],
-    dropped: &[T],
-    inner: impl Fn(usize) -> &'a [T],
-    h: usize,
-) {
-    for (k, z) in z.chunks_exact_mut(h).enumerate() {
-        let (sums, alpha, dropped, inner) = (row(sums, k, h), row(alpha, k, h), row(dropped, k, h), inner(k));
-        for c in 0..h {
-            z[c] = (dropped[c] * z[c] - alpha[c] * inner[c]) * s.slope_at(sums[c]);
-        }
     }
 }
 
@@ -326,20 +306,22 @@ fn edges_of_sources<T: Real>(
     let (s, csr, width) = (b.scores, b.scores.edges.by_source(), h * b.channels);
     let all = tasks::edges(task);
     let (columns, distance) = (csr.columns(), distance::<T>(width));
-    let of = |k: usize| &packed[columns[all.start + k] as usize * 4 * h..][..4 * h];
+    // Gathered first, edge after edge; what follows then are plain loops over all edges and heads.
     let mut sums = s.sums(csr, task, s.src, None, h);
-    let mut alpha = vec![T::zero(); sums.len()];
-    for (k, (s, a)) in sums.chunks_exact_mut(h).zip(alpha.chunks_exact_mut(h)).enumerate() {
-        let of = of(k);
-        for c in 0..h {
-            s[c] += of[c];
-            a[c] = s[c] * b.scores.slope_at(s[c]) - super::softmax::finite(of[h + c]);
+    let [mut alpha, mut inverse, mut inner] = [(); 3].map(|()| vec![T::zero(); sums.len()]);
+    for (k, &i) in columns[all.clone()].iter().enumerate() {
+        if let Some(&far) = columns.get(all.start + k + GATHER_AHEAD) {
+            prefetch(row(packed, far as usize, 4 * h));
         }
+        let (of, here) = (row(packed, i as usize, 4 * h), k * h..(k + 1) * h);
+        add(&mut sums[here.clone()], &of[..h]);
+        alpha[here.clone()].copy_from_slice(&of[h..2 * h]);
+        inverse[here.clone()].copy_from_slice(&of[2 * h..3 * h]);
+        inner[here].copy_from_slice(&of[3 * h..]);
     }
+    alpha.iter_mut().zip(&sums).for_each(|(a, &s)| *a = s * b.scores.slope_at(s) - *a);
     alpha.iter_mut().for_each(|a| *a = a.exp());
-    for (k, a) in alpha.chunks_exact_mut(h).enumerate() {
-        a.iter_mut().zip(&of(k)[2 * h..]).for_each(|(a, &t)| *a *= t);
-    }
+    alpha.iter_mut().zip(&inverse).for_each(|(a, &t)| *a *= t);
     let dropped = b.dropped(csr, task, &alpha);
     let dropped = dropped.as_deref().unwrap_or(&alpha);
     let mut z = vec![T::zero(); BLOCK * h];
@@ -356,8 +338,12 @@ fn edges_of_sources<T: Real>(
             if !src.is_empty() {
                 let z = &mut z[..here.len()];
                 dots(z, v, &rows, h, b.channels);
-                let inner = |k: usize| &of(start - all.start + k)[3 * h..];
-                score_gradients(s, z, &sums[here.clone()], &alpha[here.clone()], &dropped[here], inner, h);
+                let (sums, alpha, inner) = (&sums[here.clone()], &alpha[here.clone()], &inner[here.clone()]);
+                for ((z, (&s, &a)), (&f, &d)) in
+                    z.iter_mut().zip(sums.iter().zip(alpha)).zip(dropped[here].iter().zip(inner))
+                {
+                    *z = (f * *z - a * d) * b.scores.slope_at(s);
+                }
                 z.chunks_exact(h).for_each(|z| add(&mut src[k * h..][..h], z));
             }
         }

@@ -36,10 +36,10 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// How many edges ahead of their use rows of `width` numbers are asked for: about 4 KB.
+/// How many edges ahead of their use rows of `width` numbers are asked for: about 8 KB.
 #[inline(always)]
 pub(super) fn distance<T>(width: usize) -> usize {
-    (4096 / (width * size_of::<T>()).max(1)).clamp(2, 32)
+    (8192 / (width * size_of::<T>()).max(1)).clamp(2, 64)
 }
 
 /// The `ids` that stand `distance` after the block `start..start + len`, as many as the block has.
