@@ -1,11 +1,13 @@
 //! Products of matrices, into memory that is not filled with zeros beforehand.
 
+use std::mem::MaybeUninit;
+
 use candle_core::utils::get_num_threads;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::Real;
-use super::memory::{Fresh, initialized, zeros};
+use super::memory::Fresh;
 
 /// How many rows are multiplied as one task: fixed, so that the number of threads cannot change a bit.
 const PANEL: usize = 256;
@@ -46,34 +48,37 @@ impl<'a, T> Matrix<'a, T> {
 /// `a · b + bias` for a matrix `a` that is not transposed, row-major.
 pub(crate) fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: Option<&[T]>) -> Vec<T> {
     let (n, width) = (a.rows, b.columns);
-    let mut out = Fresh::new(n * width);
-    let parts = out.parts();
-    let fill = |part| -> &mut [T] {
-        let part = initialized(part, T::zero());
-        if let Some(bias) = bias {
-            part.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(bias));
-        }
-        part
-    };
     if width == 0 {
         return vec![];
     }
+    let mut out = Fresh::new(n * width);
+    let multiply = |a, part: &mut [MaybeUninit<T>], threads| {
+        if let Some(bias) = bias {
+            part.chunks_exact_mut(width).for_each(|row| {
+                row.iter_mut().zip(bias).for_each(|(o, &b)| {
+                    o.write(b);
+                });
+            });
+        }
+        multiply(a, b, part, bias.is_some(), threads);
+    };
     if n <= PANEL {
-        multiply(a, b, fill(parts), true, threads());
+        multiply(a, out.parts(), threads());
     } else {
-        parts.par_chunks_mut(PANEL * width).enumerate().for_each(|(k, part)| {
-            multiply(a.panel(k * PANEL, PANEL), b, fill(part), true, Parallelism::None);
+        out.parts().par_chunks_mut(PANEL * width).enumerate().for_each(|(k, part)| {
+            multiply(a.panel(k * PANEL, PANEL), part, Parallelism::None);
         });
     }
-    // SAFETY: `fill` has written all of it: at once, or in chunks that cover it.
+    // SAFETY: `multiply` has written all of it: at once, or in chunks that cover it.
     unsafe { out.assume_init() }
 }
 
 /// `aᵀ · b`, row-major, for matrices of equally many rows: the gradient of a weight.
 pub(crate) fn transposed_product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
-    let mut out = zeros(a.columns * b.columns);
-    multiply(a.transpose(), b, &mut out, false, threads());
-    out
+    let mut out = Fresh::new(a.columns * b.columns);
+    multiply(a.transpose(), b, out.parts(), false, threads());
+    // SAFETY: `multiply` has written all of it.
+    unsafe { out.assume_init() }
 }
 
 fn threads() -> Parallelism {
@@ -83,23 +88,33 @@ fn threads() -> Parallelism {
     }
 }
 
-/// `out = a · b`, or `out += a · b`.
-fn multiply<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], add: bool, threads: Parallelism) {
+/// `out = a · b`, which writes every element, or where `add` is set `out += a · b`, which needs them written already.
+fn multiply<T: Real>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    out: &mut [MaybeUninit<T>],
+    add: bool,
+    threads: Parallelism,
+) {
     assert_eq!(a.columns, b.rows, "a product of matrices");
     assert_eq!(out.len(), a.rows * b.columns, "the result of a product of matrices");
     if a.rows * a.columns * b.columns == 0 {
+        if !add {
+            out.fill(MaybeUninit::new(T::zero()));
+        }
         return;
     }
     let ((a_column, a_row), (b_column, b_row)) = (a.strides(), b.strides());
     let old = if add { T::one() } else { T::zero() };
     // SAFETY: with these strides the indices `row < rows, column < columns` of each matrix stay within its slice, whose
-    // length is their product as asserted here and where matrices are made; `out` is borrowed alone.
+    // length is their product as asserted here and where matrices are made; `out` is borrowed alone, and read only
+    // where `add` says that it holds numbers.
     unsafe {
         gemm::gemm(
             a.rows,
             b.columns,
             a.columns,
-            out.as_mut_ptr(),
+            out.as_mut_ptr().cast(),
             1,
             b.columns as isize,
             add,

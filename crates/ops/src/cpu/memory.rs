@@ -40,13 +40,6 @@ pub(super) fn initialized<T: Copy>(part: &mut [MaybeUninit<T>], value: T) -> &mu
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }
 
-/// `n` zeros, in huge pages where they are many. Large ones come from the system as zeros and are not touched.
-pub(crate) fn zeros<T: Copy + Default>(n: usize) -> Vec<T> {
-    let mut numbers = vec![T::default(); n];
-    advise_huge_pages(&mut numbers);
-    numbers
-}
-
 /// Memory below this is left alone, in bytes.
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;

@@ -25,7 +25,7 @@ mod tasks;
 use candle_core::{CpuStorage, DType, Error, Layout, Result, Storage, StorageRef, Tensor, WithDType};
 
 /// The element types of the kernels.
-pub(crate) trait Real: WithDType + Default + std::ops::Neg<Output = Self> {
+pub(crate) trait Real: WithDType + std::ops::Neg<Output = Self> {
     /// e^x for x ≤ 0; 0 where that is not a normal number; NaN stays.
     fn exp(self) -> Self;
 }
