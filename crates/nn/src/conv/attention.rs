@@ -162,20 +162,17 @@ impl Output {
 
     /// As [`finish`](Self::finish), where the [`early_bias`](Self::early_bias) has been added already.
     pub(super) fn finish_biased(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
-        if self.concat { self.add_residual(out, x_dst) } else { self.finish(out, x_dst) }
+        let out = if self.concat { out } else { ops::mean_heads(&out, self.heads, self.bias.as_ref())? };
+        self.add_residual(out, x_dst)
     }
 
     /// `[N_dst, H·C] → [N_dst, H·C]`, or `[N_dst, C]` where heads are averaged.
-    pub(super) fn finish(&self, mut out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
-        if !self.concat && self.heads > 1 {
-            let (n, hc) = out.dims2()?;
-            out = out.reshape((n, self.heads, hc / self.heads))?.mean(1)?;
-        }
-        let out = self.add_residual(out, x_dst)?;
-        match &self.bias {
-            Some(bias) => Ok(ops::bias_add(&out, bias)?),
-            None => Ok(out),
-        }
+    pub(super) fn finish(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+        let out = match self.early_bias() {
+            Some(bias) => ops::bias_add(&out, bias)?,
+            None => out,
+        };
+        self.finish_biased(out, x_dst)
     }
 
     fn add_residual(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {

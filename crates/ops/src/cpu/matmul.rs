@@ -8,9 +8,16 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::memory::Fresh;
+use super::tasks::total;
 
 /// How many rows are multiplied as one task: fixed, so that the number of threads cannot change a bit.
 const PANEL: usize = 256;
+
+/// How many rows of a sum over the rows are one task.
+const LONG_PANEL: usize = 4096;
+
+/// The largest product whose parts are summed apart, in numbers.
+const SMALL: usize = 1 << 16;
 
 /// A matrix in row-major order, or the transpose of one.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +80,24 @@ pub(crate) fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: Option<
     unsafe { out.assume_init() }
 }
 
-/// `aᵀ · b`, row-major, for matrices of equally many rows: the gradient of a weight.
+/// `aᵀ · b`, row-major, for matrices of equally many rows: the gradient of a weight. Where there are many rows and the
+/// product is small, the sum over the rows is cut.
 pub(crate) fn transposed_product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
-    let mut out = Fresh::new(a.columns * b.columns);
-    multiply(a.transpose(), b, out.parts(), false, threads());
-    // SAFETY: `multiply` has written all of it.
-    unsafe { out.assume_init() }
+    let (n, size) = (a.rows, a.columns * b.columns);
+    let cut = if size <= SMALL { LONG_PANEL } else { usize::MAX };
+    if n <= cut || size == 0 {
+        let mut out = Fresh::new(size);
+        multiply(a.transpose(), b, out.parts(), false, threads());
+        // SAFETY: `multiply` has written all of it.
+        return unsafe { out.assume_init() };
+    }
+    let mut parts = Fresh::new(n.div_ceil(cut) * size);
+    parts.parts().par_chunks_mut(size).enumerate().for_each(|(k, part)| {
+        let (a, b) = (a.panel(k * cut, cut), b.panel(k * cut, cut));
+        multiply(a.transpose(), b, part, false, Parallelism::None);
+    });
+    // SAFETY: `multiply` has written every chunk, and the chunks cover all of it.
+    total(&unsafe { parts.assume_init() }, size)
 }
 
 fn threads() -> Parallelism {
@@ -140,8 +159,16 @@ mod tests {
 
     #[test]
     fn agrees_with_plain_loops() {
-        for (n, k, m) in [(1, 1, 1), (3, 5, 2), (700, 33, 17), (256, 0, 3), (0, 4, 3), (5, 4, 0), (300, 1, 1)]
-        {
+        for (n, k, m) in [
+            (1, 1, 1),
+            (3, 5, 2),
+            (700, 33, 17),
+            (9000, 3, 2),
+            (256, 0, 3),
+            (0, 4, 3),
+            (5, 4, 0),
+            (300, 1, 1),
+        ] {
             let numbers = |len: usize, seed: usize| -> Vec<f64> {
                 (0..len).map(|i| ((i * 37 + seed * 11) % 101) as f64 / 50.0 - 1.0).collect()
             };

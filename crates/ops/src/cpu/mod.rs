@@ -12,6 +12,7 @@ pub(crate) mod dropout;
 pub(crate) mod dynamic;
 mod exp;
 pub(crate) mod head_scores;
+pub(crate) mod heads;
 pub(crate) mod matmul;
 mod memory;
 pub(crate) mod reduce;

@@ -18,6 +18,19 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     }
 }
 
+/// [`crate::mean_heads`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn mean_heads(x: &Tensor, heads: usize, bias: Option<&Tensor>) -> Result<Tensor> {
+    let (rows, columns) = x.dims2()?;
+    let mean = x.reshape((rows, heads, columns / heads))?.mean(1)?;
+    match bias {
+        Some(b) => bias_add(&mean, b),
+        None => Ok(mean),
+    }
+}
+
 /// [`crate::bias_add`].
 ///
 /// # Errors

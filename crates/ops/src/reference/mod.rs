@@ -17,7 +17,7 @@ pub use attention::{
     additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
     layer_attention,
 };
-pub use dense::{bias_add, dropout, linear};
+pub use dense::{bias_add, dropout, linear, mean_heads};
 pub use scatter::{gather_dst, gather_src, scatter};
 pub use softmax::segment_softmax;
 pub use spmm::{sddmm, spmm};
