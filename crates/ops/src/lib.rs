@@ -60,6 +60,14 @@ pub use spmm::{sddmm, spmm};
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Gives back to the system the memory that operations on the CPU keep between steps.
+///
+/// Results that only passed between operations of this crate, such as the projected features of a layer and their
+/// gradients, leave their memory for the next step: at most eight large pieces for each type of numbers.
+pub fn release_memory() {
+    cpu::memory::release();
+}
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -48,7 +48,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// let x = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
 /// let weight = Tensor::new(&[[3f32, 4.], [0., 1.]], &Device::Cpu)?;
 /// let y = candle_geometric_ops::project(&x, &weight, None)?;
-/// assert_eq!(y.value().to_vec2::<f32>()?, [[11., 2.]]);
+/// assert_eq!(y.tensor()?.to_vec2::<f32>()?, [[11., 2.]]);
 /// # Ok(()) }
 /// ```
 pub fn project(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Linked> {

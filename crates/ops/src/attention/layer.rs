@@ -223,7 +223,7 @@ impl Layer {
         };
         let [of_src, of_dst] = of_vectors;
         let of_h = if wanted_h {
-            self.h.pass(Tensor::from_vec(g.values, value.shape(), &Device::Cpu)?)?
+            self.h.pass_own(Tensor::from_vec(g.values, value.shape(), &Device::Cpu)?)?
         } else {
             None
         };

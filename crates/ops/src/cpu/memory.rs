@@ -1,7 +1,81 @@
-//! Fresh memory for results: not filled with zeros beforehand, and in huge pages where it is large. Where the system
-//! hands out pages of 4 KB, the first touch of each can cost more than all the arithmetic.
+//! Memory for results: not filled with zeros beforehand, in huge pages where it is large, and used again where it was
+//! only passed between operations. The first touch of a page can cost more than all the arithmetic on it.
 
 use std::mem::MaybeUninit;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
+
+use super::Real;
+
+/// Smaller memory is the allocator's business, in bytes.
+const LARGE: usize = 4 << 20;
+
+/// How many pieces of memory are kept for each type.
+const MOST_KEPT: usize = 8;
+
+/// Large memory that is free to be used again.
+pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
+
+impl<T> Pool<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Memory for `len` numbers that wastes little, if there is any.
+    fn take(&self, len: usize) -> Option<Vec<T>> {
+        if len * size_of::<T>() < LARGE {
+            return None;
+        }
+        let mut kept = self.lock();
+        let fits = |v: &Vec<T>| (len..=len + len / 4).contains(&v.capacity());
+        let found = kept.iter().position(fits)?;
+        Some(kept.swap_remove(found))
+    }
+
+    fn put(&self, mut memory: Vec<T>) {
+        if memory.capacity() * size_of::<T>() < LARGE {
+            return;
+        }
+        memory.clear();
+        let mut kept = self.lock();
+        if kept.len() == MOST_KEPT {
+            kept.remove(0);
+        }
+        kept.push(memory);
+    }
+}
+
+/// Gives back to the system what is kept to be used again: see [`crate::release_memory`].
+pub(crate) fn release() {
+    f32::pool().lock().clear();
+    f64::pool().lock().clear();
+}
+
+/// Takes the memory of a tensor on the CPU, to be used again. The tensor is empty afterwards, so nobody may need it.
+pub(crate) fn reclaim(t: &Tensor) {
+    struct Take;
+    impl InplaceOp1 for Take {
+        fn name(&self) -> &'static str {
+            "reclaim"
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+            match storage {
+                CpuStorage::F32(numbers) => f32::pool().put(std::mem::take(numbers)),
+                CpuStorage::F64(numbers) => f64::pool().put(std::mem::take(numbers)),
+                _ => {}
+            }
+            Ok(())
+        }
+    }
+    // A failure means that the memory is freed as usual.
+    let _ = t.inplace_op1(&Take);
+}
 
 /// Memory for `n` numbers that does not hold any yet.
 pub(super) struct Fresh<T> {
@@ -9,10 +83,13 @@ pub(super) struct Fresh<T> {
     len: usize,
 }
 
-impl<T: Copy> Fresh<T> {
+impl<T: Real> Fresh<T> {
     pub(super) fn new(len: usize) -> Self {
-        let mut numbers = Vec::with_capacity(len);
-        advise_huge_pages(numbers.spare_capacity_mut());
+        let numbers = T::pool().take(len).unwrap_or_else(|| {
+            let mut numbers = Vec::with_capacity(len);
+            advise_huge_pages(numbers.spare_capacity_mut());
+            numbers
+        });
         Self { numbers, len }
     }
 
@@ -39,10 +116,6 @@ pub(super) fn initialized<T: Copy>(part: &mut [MaybeUninit<T>], value: T) -> &mu
     // SAFETY: every element has just been written, and MaybeUninit<T> has the layout of T.
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }
-
-/// Memory below this is left alone, in bytes.
-#[cfg(target_os = "linux")]
-const LARGE: usize = 4 << 20;
 
 /// Asks the system for huge pages: only advice, which changes nothing but the time of the first touch.
 #[cfg(target_os = "linux")]

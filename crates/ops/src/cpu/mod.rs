@@ -14,7 +14,7 @@ mod exp;
 pub(crate) mod head_scores;
 pub(crate) mod heads;
 pub(crate) mod matmul;
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod reduce;
 mod rows;
 pub(crate) mod segment;
@@ -29,6 +29,9 @@ use candle_core::{CpuStorage, DType, Error, Layout, Result, Storage, StorageRef,
 pub(crate) trait Real: WithDType + std::ops::Neg<Output = Self> {
     /// e^x for x ≤ 0; 0 where that is not a normal number; NaN stays.
     fn exp(self) -> Self;
+
+    /// The memory that is kept for numbers of this type.
+    fn pool() -> &'static memory::Pool<Self>;
 }
 
 impl Real for f32 {
@@ -36,12 +39,22 @@ impl Real for f32 {
     fn exp(self) -> Self {
         exp::nonpositive(self)
     }
+
+    fn pool() -> &'static memory::Pool<Self> {
+        static POOL: memory::Pool<f32> = memory::Pool::new();
+        &POOL
+    }
 }
 
 impl Real for f64 {
     #[inline(always)]
     fn exp(self) -> Self {
         f64::exp(self)
+    }
+
+    fn pool() -> &'static memory::Pool<Self> {
+        static POOL: memory::Pool<f64> = memory::Pool::new();
+        &POOL
     }
 }
 
