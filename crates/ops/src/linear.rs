@@ -56,7 +56,7 @@ pub fn project(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Lin
     if x.rank() != 2 {
         return Err(Error::Shape { argument: "x", expected: "[N, I]".into(), actual: x.dims().to_vec() });
     }
-    if !matches!(backend::of(x), Backend::Cpu) {
+    if VENDOR || !matches!(backend::of(x), Backend::Cpu) {
         return Ok(Linked::from(product(x, weight, bias)?));
     }
     let op = Linear::new(x, weight, bias)?;
@@ -93,8 +93,12 @@ fn check_arguments(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result
     Ok((last, outputs))
 }
 
+/// Whether Candle multiplies matrices by a library of the processor's vendor: then so do we.
+const VENDOR: bool = cfg!(any(feature = "mkl", feature = "accelerate"));
+
 fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match backend::of(x) {
+        Backend::Cpu if VENDOR => reference::linear(x, weight, bias),
         Backend::Cpu => {
             let op = Linear::new(x, weight, bias)?;
             Ok(for_float!(x.dtype(), "linear", T => {
