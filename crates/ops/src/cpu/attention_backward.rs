@@ -128,7 +128,7 @@ impl<T: Real> Kernel for OfDestinations<'_, T> {
             packed[3 * h..].iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
         }
         if !edge.is_empty() {
-            by_heads!(h, h => every_score(b, task, packed, dst, edge, h));
+            every_score(b, task, packed, dst, edge);
         } else if !dst.is_empty() && s.slope != T::one() {
             by_heads!(h, h => one_side(b, task, packed, dst, h));
         }
@@ -175,18 +175,15 @@ impl<T: Real> Backward<'_, T> {
 
 /// The gradient of every score of a task by destination, and their sums.
 #[inline(always)]
-fn every_score<T: Real>(
-    b: &Backward<'_, T>,
-    task: &Task,
-    packed: &[T],
-    dst: &mut [T],
-    edge: &mut [T],
-    h: usize,
-) {
-    let (s, csr, width) = (b.scores, b.scores.edges.by_destination(), h * b.channels);
+fn every_score<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mut [T], edge: &mut [T]) {
+    let (s, csr, h) = (b.scores, b.scores.edges.by_destination(), b.scores.heads);
+    let width = h * b.channels;
     let (columns, first, distance) = (csr.columns(), tasks::edges(task).start, distance::<T>(width));
-    let sums = s.sums(csr, task, s.dst, s.src, h);
-    let alpha = b.alpha(csr, task, &sums, h);
+    let (sums, alpha) = by_heads!(h, h => {
+        let sums = s.sums(csr, task, s.dst, s.src, h);
+        let alpha = b.alpha(csr, task, &sums, h);
+        (sums, alpha)
+    });
     let dropped = b.dropped(csr, task, &alpha);
     let dropped = dropped.as_deref().unwrap_or(&alpha);
     for (k, r) in tasks::rows(task).enumerate() {
@@ -290,22 +287,49 @@ impl<T: Real> Kernel for OfSources<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { b, task, packed, values, src } = self;
-        by_heads!(b.scores.heads, h => edges_of_sources(b, task, packed, values, src, h));
+        let (h, csr, all) = (b.scores.heads, b.scores.edges.by_source(), tasks::edges(task));
+        let AtEdges { sums, alpha, inner } = by_heads!(h, h => gather(b, task, packed, h));
+        let dropped = b.dropped(csr, task, &alpha);
+        let dropped = dropped.as_deref().unwrap_or(&alpha);
+        let (columns, width) = (csr.columns(), h * b.channels);
+        let (distance, mut z) = (distance::<T>(width), vec![T::zero(); BLOCK * h]);
+        for (k, r) in tasks::rows(task).enumerate() {
+            let (v, range) = (row(b.values, r, width), tasks::edges_of_row(csr, task, r));
+            for start in range.clone().step_by(BLOCK) {
+                let end = (start + BLOCK).min(range.end);
+                let next = ahead(columns, start, end - start, distance);
+                let rows = Rows::new(b.grad, &columns[start..end], next, width);
+                let here = (start - all.start) * h..(end - all.start) * h;
+                let dropped = &dropped[here.clone()];
+                if !values.is_empty() {
+                    add_weighted(&mut values[k * width..][..width], dropped, &rows, h, b.channels);
+                }
+                if !src.is_empty() {
+                    let z = &mut z[..here.len()];
+                    dots(z, v, &rows, h, b.channels);
+                    let weights = dropped.iter().zip(&alpha[here.clone()]);
+                    let of = sums[here.clone()].iter().zip(&inner[here]);
+                    for (z, ((&f, &a), (&s, &d))) in z.iter_mut().zip(weights.zip(of)) {
+                        *z = (f * *z - a * d) * b.scores.slope_at(s);
+                    }
+                    z.chunks_exact(h).for_each(|z| add(&mut src[k * h..][..h], z));
+                }
+            }
+        }
     }
 }
 
+/// What the edges of a task by source have, `[n, H]`: the sums inside the LeakyReLU, α, and D of their destinations.
+struct AtEdges<T> {
+    sums: Vec<T>,
+    alpha: Vec<T>,
+    inner: Vec<T>,
+}
+
 #[inline(always)]
-fn edges_of_sources<T: Real>(
-    b: &Backward<'_, T>,
-    task: &Task,
-    packed: &[T],
-    values: &mut [T],
-    src: &mut [T],
-    h: usize,
-) {
-    let (s, csr, width) = (b.scores, b.scores.edges.by_source(), h * b.channels);
-    let all = tasks::edges(task);
-    let (columns, distance) = (csr.columns(), distance::<T>(width));
+fn gather<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], h: usize) -> AtEdges<T> {
+    let (s, csr, all) = (b.scores, b.scores.edges.by_source(), tasks::edges(task));
+    let columns = csr.columns();
     // Gathered first, edge after edge; what follows then are plain loops over all edges and heads.
     let mut sums = s.sums(csr, task, s.src, None, h);
     let [mut alpha, mut inverse, mut inner] = [(); 3].map(|()| vec![T::zero(); sums.len()]);
@@ -322,30 +346,5 @@ fn edges_of_sources<T: Real>(
     alpha.iter_mut().zip(&sums).for_each(|(a, &s)| *a = s * b.scores.slope_at(s) - *a);
     alpha.iter_mut().for_each(|a| *a = a.exp());
     alpha.iter_mut().zip(&inverse).for_each(|(a, &t)| *a *= t);
-    let dropped = b.dropped(csr, task, &alpha);
-    let dropped = dropped.as_deref().unwrap_or(&alpha);
-    let mut z = vec![T::zero(); BLOCK * h];
-    for (k, r) in tasks::rows(task).enumerate() {
-        let (v, range) = (row(b.values, r, width), tasks::edges_of_row(csr, task, r));
-        for start in range.clone().step_by(BLOCK) {
-            let end = (start + BLOCK).min(range.end);
-            let next = ahead(columns, start, end - start, distance);
-            let rows = Rows::new(b.grad, &columns[start..end], next, width);
-            let here = (start - all.start) * h..(end - all.start) * h;
-            if !values.is_empty() {
-                add_weighted(&mut values[k * width..][..width], &dropped[here.clone()], &rows, h, b.channels);
-            }
-            if !src.is_empty() {
-                let z = &mut z[..here.len()];
-                dots(z, v, &rows, h, b.channels);
-                let (sums, alpha, inner) = (&sums[here.clone()], &alpha[here.clone()], &inner[here.clone()]);
-                for ((z, (&s, &a)), (&f, &d)) in
-                    z.iter_mut().zip(sums.iter().zip(alpha)).zip(dropped[here].iter().zip(inner))
-                {
-                    *z = (f * *z - a * d) * b.scores.slope_at(s);
-                }
-                z.chunks_exact(h).for_each(|z| add(&mut src[k * h..][..h], z));
-            }
-        }
-    }
+    AtEdges { sums, alpha, inner }
 }

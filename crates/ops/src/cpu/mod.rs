@@ -84,24 +84,21 @@ macro_rules! for_float {
 }
 pub(crate) use for_float;
 
-/// Runs an expression with `$h` bound to a number of heads, which is a constant where it is a common one, so that
-/// loops over heads become straight code.
+/// Runs an expression with `$h` bound to a number of heads, which for `T` = f32 is a constant where it is a common one,
+/// so that loops over heads become straight code. Each constant is compiled for each set of instructions: keep what is
+/// inside small.
 macro_rules! by_heads {
     ($heads:expr, $h:ident => $body:expr) => {
         match $heads {
-            1 => {
+            1 if const { size_of::<T>() == 4 } => {
                 let $h = 1usize;
                 $body
             }
-            2 => {
-                let $h = 2usize;
-                $body
-            }
-            4 => {
+            4 if const { size_of::<T>() == 4 } => {
                 let $h = 4usize;
                 $body
             }
-            8 => {
+            8 if const { size_of::<T>() == 4 } => {
                 let $h = 8usize;
                 $body
             }
