@@ -63,7 +63,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Gives back to the system the memory that operations on the CPU keep between steps.
 ///
 /// Results that only passed between operations of this crate, such as the projected features of a layer and their
-/// gradients, leave their memory for the next step: at most eight large pieces for each type of numbers.
+/// gradients, leave their memory for the next step: at most eight large pieces and 1 GiB for each type of numbers.
 pub fn release_memory() {
     cpu::memory::release();
 }

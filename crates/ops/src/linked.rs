@@ -87,7 +87,9 @@ impl Linked {
         let slot = gradient.clone();
         let count = args.len();
         let tie = node::node(args, (CpuStorage::F32(vec![0.0]), ().into()), move |_, _| {
-            match slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Not under the lock: while this waits for its threads it may be asked to run another backward pass.
+            let left = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match left {
                 Some(grad) => backward(grad.tensor()),
                 None => Ok(vec![None; count]),
             }

@@ -2,7 +2,8 @@
 //!
 //! An operation of Candle has at most three arguments. Here the arguments are bundled, three at a time, into *ties*:
 //! numbers of no interest that depend on them. The result depends on the ties. In the backward pass it computes the
-//! gradients of all arguments and leaves them in a mailbox, from which the ties hand them out.
+//! gradients of all arguments and leaves them in a mailbox, from which the ties hand them out. The mailbox belongs to the
+//! graph, so two threads must not run backward passes through the same nodes at the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

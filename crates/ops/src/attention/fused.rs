@@ -100,7 +100,7 @@ impl Attention {
         let (out, grad) = (out.slice()?, grad.slice()?);
         let channels = self.values.dim(1)? / self.heads;
         let gradients = self.with_scores(|scores, values| {
-            Backward { scores, stats, values, out, bias: None, grad, channels }.run(wanted)
+            Backward { scores, stats, values, out, grad, channels }.run(wanted)
         })?;
         let like = |wanted: bool, numbers: Vec<T>, t: &Tensor| {
             wanted.then(|| Tensor::from_vec(numbers, t.shape(), &Device::Cpu)).transpose()

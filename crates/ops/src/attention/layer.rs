@@ -6,6 +6,8 @@ use crate::cpu::attention::{Forward, Scores, Stats, forward};
 use crate::cpu::attention_backward::{Backward, Wanted};
 use crate::cpu::dense::column_sums;
 use crate::cpu::head_scores::{self, Vectors};
+use crate::cpu::heads::with_bias;
+use crate::cpu::memory::Reused;
 use crate::cpu::{Host, Real, for_float};
 use crate::node::{Gradients, node};
 use crate::{Dropout, Error, Linked, Result, check, reference};
@@ -131,36 +133,44 @@ struct Layer {
 }
 
 /// What the backward pass needs from the forward pass, `[N, H]` each.
-struct Kept<T> {
+struct Kept<T: Real> {
     src: Vec<T>,
     dst: Vec<T>,
     largest: Vec<T>,
     inverse: Vec<T>,
+    /// The result before the bias: where the bias is larger, subtracting it again would lose digits.
+    unbiased: Option<Reused<T>>,
 }
 
 impl Layer {
     fn apply<T: Real>(self) -> candle_core::Result<Tensor> {
         let value = self.h.value();
         let (n, columns) = value.dims2()?;
-        let (out, kept) = {
-            let numbers = Host::open(&value);
-            let numbers = numbers.slice::<T>()?;
-            let [src, dst] = self.with_vectors(|v| head_scores::forward(v, numbers))?;
-            let Forward { out, largest, inverse } = self.with_scores(&src, &dst, |scores, bias| {
-                forward(scores, numbers, columns / self.heads, bias)
-            })?;
-            (out, Kept { src, dst, largest, inverse })
-        };
-        let shape = (n, columns);
         let args: Vec<Tensor> = [self.h.node(), &self.att_src, &self.att_dst]
             .into_iter()
             .chain(&self.edge)
             .chain(&self.bias)
             .cloned()
             .collect();
-        if !args.iter().any(Tensor::track_op) {
+        let (tracked, shape) = (args.iter().any(Tensor::track_op), (n, columns));
+        let numbers = Host::open(&value);
+        let numbers = numbers.slice::<T>()?;
+        let [src, dst] = self.with_vectors(|v| head_scores::forward(v, numbers))?;
+        let (done, biased) = self.with_scores(&src, &dst, |scores, bias| {
+            let at_once = bias.filter(|_| !tracked);
+            let done = forward(scores, numbers, columns / self.heads, at_once);
+            let biased = bias.filter(|_| tracked).map(|b| with_bias(&done.out, b));
+            (done, biased)
+        })?;
+        let Forward { out, largest, inverse } = done;
+        if !tracked {
             return Tensor::from_vec(out, shape, &Device::Cpu);
         }
+        let (out, unbiased) = match biased {
+            Some(biased) => (biased, Some(Reused(out))),
+            None => (out, None),
+        };
+        let kept = Kept { src, dst, largest, inverse, unbiased };
         let args: Vec<&Tensor> = args.iter().collect();
         let value = (T::to_cpu_storage_owned(out), shape.into());
         node(&args, value, move |out, grad| self.backward(out, grad, &kept))
@@ -208,10 +218,11 @@ impl Layer {
         let value = self.h.value();
         let [h, out, grad] = [&value, out, grad].map(Host::open);
         let (h, out, grad) = (h.slice::<T>()?, out.slice()?, grad.slice::<T>()?);
+        let out = kept.unbiased.as_ref().map_or(out, |u| &u.0);
         let columns = value.dim(1)?;
-        let mut g = self.with_scores(&kept.src, &kept.dst, |scores, bias| {
+        let mut g = self.with_scores(&kept.src, &kept.dst, |scores, _| {
             let stats = Stats { largest: &kept.largest, inverse: &kept.inverse };
-            Backward { scores, stats, values: h, out, bias, grad, channels: columns / self.heads }.run(wanted)
+            Backward { scores, stats, values: h, out, grad, channels: columns / self.heads }.run(wanted)
         })?;
         let mut of_vectors = [vec![], vec![]];
         if wanted.values {

@@ -40,20 +40,14 @@ pub(crate) struct Stats<'a, T> {
 }
 
 impl<T: Real> Scores<'_, T> {
-    /// The sums inside the LeakyReLU for the edges of a task, `[n, H]`: `own` belongs to the rows, `others` to the
-    /// nodes at the other ends. `h` is the number of heads, given so that it may be a constant.
+    /// The sums inside the LeakyReLU for the edges of a task by destination, `[n, H]`: (src + dst) + edge. The order
+    /// is that of every pass, or the sign of a sum, and with it the slope, might differ between them. `h` is the
+    /// number of heads, given so that it may be a constant.
     #[inline(always)]
-    pub(super) fn sums(
-        &self,
-        csr: &Csr,
-        task: &Task,
-        own: Option<&[T]>,
-        others: Option<&[T]>,
-        h: usize,
-    ) -> Vec<T> {
+    pub(super) fn sums(&self, csr: &Csr, task: &Task, h: usize) -> Vec<T> {
         let all = tasks::edges(task);
         let mut sums = vec![T::zero(); all.len() * h];
-        if let Some(others) = others {
+        if let Some(others) = self.src {
             let columns = csr.columns();
             for (e, s) in all.clone().zip(sums.chunks_exact_mut(h)) {
                 if let Some(&far) = columns.get(e + GATHER_AHEAD) {
@@ -62,20 +56,21 @@ impl<T: Real> Scores<'_, T> {
                 s.copy_from_slice(row(others, columns[e] as usize, h));
             }
         }
-        if let Some(own) = own {
-            for r in tasks::rows(task) {
-                let own = row(own, r, h);
-                let range = tasks::edges_of_row(csr, task, r);
-                let part = &mut sums[(range.start - all.start) * h..(range.end - all.start) * h];
-                part.chunks_exact_mut(h).for_each(|s| add(s, own));
-            }
+        if let Some(own) = self.dst {
+            add_own(&mut sums, csr, task, own, h);
         }
+        self.add_edge_terms(&mut sums, csr, task, h);
+        sums
+    }
+
+    /// Adds what the edges of a task add to their sums.
+    #[inline(always)]
+    pub(super) fn add_edge_terms(&self, sums: &mut [T], csr: &Csr, task: &Task, h: usize) {
         if let Some(edge) = self.edge {
-            for (s, &e) in sums.chunks_exact_mut(h).zip(&csr.edge_ids()[all]) {
+            for (s, &e) in sums.chunks_exact_mut(h).zip(&csr.edge_ids()[tasks::edges(task)]) {
                 add(s, row(edge, e as usize, h));
             }
         }
-        sums
     }
 
     /// The derivative of the LeakyReLU where the sum is `s`.
@@ -92,6 +87,18 @@ impl<T: Real> Scores<'_, T> {
             factors(dropout, u64::from(e) * self.heads as u64, &mut scratch);
             w.iter_mut().zip(&scratch).for_each(|(w, &f)| *w *= f);
         }
+    }
+}
+
+/// Adds the terms of the rows of a task to the sums of their edges.
+#[inline(always)]
+pub(super) fn add_own<T: Real>(sums: &mut [T], csr: &Csr, task: &Task, own: &[T], h: usize) {
+    let first = tasks::edges(task).start;
+    for r in tasks::rows(task) {
+        let own = row(own, r, h);
+        let range = tasks::edges_of_row(csr, task, r);
+        let part = &mut sums[(range.start - first) * h..(range.end - first) * h];
+        part.chunks_exact_mut(h).for_each(|s| add(s, own));
     }
 }
 
@@ -172,7 +179,7 @@ fn weigh<T: Real>(
     largest: &mut [T],
     totals: &mut [T],
 ) -> Vec<T> {
-    let mut weights = s.sums(csr, task, s.dst, s.src, h);
+    let mut weights = s.sums(csr, task, h);
     weights.iter_mut().for_each(|w| *w *= s.slope_at(*w));
     let first = tasks::edges(task).start;
     let of_row = |r| {

@@ -10,7 +10,7 @@
 
 use candle_geometric_graph::{Csr, Task};
 
-use super::attention::{GATHER_AHEAD, Scores, Stats};
+use super::attention::{GATHER_AHEAD, Scores, Stats, add_own};
 use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
 use super::rows::row;
 use super::segment::{add, to_caller_order};
@@ -46,8 +46,6 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) stats: Stats<'a, T>,
     pub(crate) values: &'a [T],
     pub(crate) out: &'a [T],
-    /// What was added to the result, `[H·C]`.
-    pub(crate) bias: Option<&'a [T]>,
     pub(crate) grad: &'a [T],
     pub(crate) channels: usize,
 }
@@ -113,18 +111,14 @@ impl<T: Real> Kernel for OfDestinations<'_, T> {
     fn run(self) {
         let Self { b, task, packed, dst, edge } = self;
         let (s, h, width) = (b.scores, b.scores.heads, b.scores.heads * b.channels);
-        let mut unbiased = vec![T::zero(); width];
         for (r, packed) in tasks::rows(task).zip(packed.chunks_exact_mut(4 * h)) {
             if let Some(terms) = s.dst {
                 packed[..h].copy_from_slice(row(terms, r, h));
             }
             packed[h..2 * h].iter_mut().zip(row(b.stats.largest, r, h)).for_each(|(p, &m)| *p = finite(m));
             packed[2 * h..3 * h].copy_from_slice(row(b.stats.inverse, r, h));
-            unbiased.copy_from_slice(row(b.out, r, width));
-            if let Some(bias) = b.bias {
-                unbiased.iter_mut().zip(bias).for_each(|(o, &b)| *o -= b);
-            }
-            let heads = row(b.grad, r, width).chunks_exact(b.channels).zip(unbiased.chunks_exact(b.channels));
+            let (g, out) = (row(b.grad, r, width), row(b.out, r, width));
+            let heads = g.chunks_exact(b.channels).zip(out.chunks_exact(b.channels));
             packed[3 * h..].iter_mut().zip(heads).for_each(|(d, (g, o))| *d = dot(g, o));
         }
         if !edge.is_empty() {
@@ -180,7 +174,7 @@ fn every_score<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mu
     let width = h * b.channels;
     let (columns, first, distance) = (csr.columns(), tasks::edges(task).start, distance::<T>(width));
     let (sums, alpha) = by_heads!(h, h => {
-        let sums = s.sums(csr, task, s.dst, s.src, h);
+        let sums = s.sums(csr, task, h);
         let alpha = b.alpha(csr, task, &sums, h);
         (sums, alpha)
     });
@@ -219,7 +213,7 @@ fn one_side<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mut [
     const AHEAD: usize = 24;
     let (s, csr, width) = (b.scores, b.scores.edges.by_destination(), h * b.channels);
     let (first, columns) = (tasks::edges(task).start, csr.columns());
-    let sums = s.sums(csr, task, s.dst, s.src, h);
+    let sums = s.sums(csr, task, h);
     let alpha = b.alpha(csr, task, &sums, h);
     let dropped = b.dropped(csr, task, &alpha);
     let dropped = dropped.as_deref().unwrap_or(&alpha);
@@ -331,8 +325,10 @@ fn gather<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], h: usize) -> 
     let (s, csr, all) = (b.scores, b.scores.edges.by_source(), tasks::edges(task));
     let columns = csr.columns();
     // Gathered first, edge after edge; what follows then are plain loops over all edges and heads.
-    let mut sums = s.sums(csr, task, s.src, None, h);
-    let [mut alpha, mut inverse, mut inner] = [(); 3].map(|()| vec![T::zero(); sums.len()]);
+    let [mut sums, mut alpha, mut inverse, mut inner] = [(); 4].map(|()| vec![T::zero(); all.len() * h]);
+    if let Some(src) = s.src {
+        add_own(&mut sums, csr, task, src, h);
+    }
     for (k, &i) in columns[all.clone()].iter().enumerate() {
         if let Some(&far) = columns.get(all.start + k + GATHER_AHEAD) {
             prefetch(row(packed, far as usize, 4 * h));
@@ -343,6 +339,7 @@ fn gather<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], h: usize) -> 
         inverse[here.clone()].copy_from_slice(&of[2 * h..3 * h]);
         inner[here].copy_from_slice(&of[3 * h..]);
     }
+    s.add_edge_terms(&mut sums, csr, task, h);
     alpha.iter_mut().zip(&sums).for_each(|(a, &s)| *a = s * b.scores.slope_at(s) - *a);
     alpha.iter_mut().for_each(|a| *a = a.exp());
     alpha.iter_mut().zip(&inverse).for_each(|(a, &t)| *a *= t);

@@ -1,6 +1,9 @@
 //! The mean over heads.
 
+use rayon::prelude::*;
+
 use super::Real;
+use super::memory::Fresh;
 use super::rows::{even, fill, row};
 use super::segment::add;
 
@@ -19,6 +22,22 @@ pub(crate) fn mean<T: Real>(x: &[T], heads: usize, channels: usize, bias: Option
         }
     });
     out
+}
+
+/// `out[i] = x[i] + bias`, for rows of the length of the bias.
+pub(crate) fn with_bias<T: Real>(x: &[T], bias: &[T]) -> Vec<T> {
+    const ROWS: usize = 256;
+    let mut out = Fresh::new(x.len());
+    let size = ROWS * bias.len();
+    out.parts().par_chunks_mut(size).zip(x.par_chunks(size)).for_each(|(out, x)| {
+        for (out, x) in out.chunks_mut(bias.len()).zip(x.chunks(bias.len())) {
+            for ((o, &x), &b) in out.iter_mut().zip(x).zip(bias) {
+                o.write(x + b);
+            }
+        }
+    });
+    // SAFETY: the chunks cover all of it, x is as long, and every number has been written.
+    unsafe { out.assume_init() }
 }
 
 /// The gradient of [`mean`]: every head gets its share of that of the result.

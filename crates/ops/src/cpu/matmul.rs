@@ -1,6 +1,7 @@
 //! Products of matrices, into memory that is not filled with zeros beforehand.
 
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 use candle_core::utils::get_num_threads;
 use gemm::Parallelism;
@@ -101,7 +102,8 @@ pub(crate) fn transposed_product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) ->
 }
 
 fn threads() -> Parallelism {
-    match get_num_threads() {
+    static THREADS: OnceLock<usize> = OnceLock::new(); // Candle's answer reads files
+    match *THREADS.get_or_init(get_num_threads) {
         0 | 1 => Parallelism::None,
         n => Parallelism::Rayon(n),
     }
@@ -117,7 +119,7 @@ fn multiply<T: Real>(
 ) {
     assert_eq!(a.columns, b.rows, "a product of matrices");
     assert_eq!(out.len(), a.rows * b.columns, "the result of a product of matrices");
-    if a.rows * a.columns * b.columns == 0 {
+    if a.rows == 0 || a.columns == 0 || b.columns == 0 {
         if !add {
             out.fill(MaybeUninit::new(T::zero()));
         }

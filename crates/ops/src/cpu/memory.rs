@@ -11,8 +11,9 @@ use super::Real;
 /// Smaller memory is the allocator's business, in bytes.
 const LARGE: usize = 4 << 20;
 
-/// How many pieces of memory are kept for each type.
+/// How many pieces of memory are kept for each type, and how many bytes.
 const MOST_KEPT: usize = 8;
+const MOST_BYTES: usize = 1 << 30;
 
 /// Large memory that is free to be used again.
 pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
@@ -43,10 +44,20 @@ impl<T> Pool<T> {
         }
         memory.clear();
         let mut kept = self.lock();
-        if kept.len() == MOST_KEPT {
+        kept.push(memory);
+        let bytes = |kept: &[Vec<T>]| kept.iter().map(Vec::capacity).sum::<usize>() * size_of::<T>();
+        while kept.len() > MOST_KEPT || bytes(&kept) > MOST_BYTES {
             kept.remove(0);
         }
-        kept.push(memory);
+    }
+}
+
+/// Numbers whose memory is used again afterwards.
+pub(crate) struct Reused<T: Real>(pub(crate) Vec<T>);
+
+impl<T: Real> Drop for Reused<T> {
+    fn drop(&mut self) {
+        T::pool().put(std::mem::take(&mut self.0));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Kernels for the CPU: plain functions on slices, in f32 and f64.
 //!
-//! Work is cut into chunks whose bounds depend on the graph and the shapes alone, a row is always summed by one task
-//! and in one order, and partial sums are joined in the order of the chunks: the number of threads cannot change a
+//! Work is cut into pieces whose bounds depend on the graph and the shapes alone, a piece is always summed by one task
+//! and in one order, and partial sums are joined in the order of the pieces: the number of threads cannot change a
 //! bit. Indices come from an [`EdgeIndex`](candle_geometric_graph::EdgeIndex), which has checked them.
 
 pub(crate) mod attention;

@@ -1,7 +1,7 @@
 //! Which vector instructions the kernels use: chosen when the program runs, among AVX-512, AVX2, NEON and none.
 //!
 //! Kernels are ordinary loops, compiled once for each. They add and multiply apart, never fused, and sum in a fixed
-//! number of lanes, so all of them give the same bits.
+//! number of lanes, so all of them give the same bits. (Products of matrices are gemm's, which chooses for itself.)
 
 use std::sync::OnceLock;
 
@@ -47,20 +47,22 @@ fn arch() -> Arch {
 pub(super) fn prefetch<T>(numbers: &[T]) {
     const LINE: usize = 64;
     let start = numbers.as_ptr().cast::<u8>();
-    for offset in (0..size_of_val(numbers)).step_by(LINE) {
-        // SAFETY: the address lies within `numbers`, and a prefetch neither reads nor writes anything that the
-        // program can see.
+    let into_line = start as usize % LINE;
+    for offset in (0..into_line + size_of_val(numbers)).step_by(LINE) {
+        let line = start.wrapping_sub(into_line).wrapping_add(offset);
+        // SAFETY: the address is that of a cache line in which some of `numbers` lie, and a prefetch neither reads nor
+        // writes anything that the program can see.
         #[cfg(target_arch = "x86_64")]
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(start.add(offset).cast());
+            _mm_prefetch::<_MM_HINT_T0>(line.cast());
         }
         // SAFETY: as above; the instruction changes no register and no memory.
         #[cfg(target_arch = "aarch64")]
         unsafe {
-            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) start.add(offset), options(nostack, readonly, preserves_flags));
+            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, readonly, preserves_flags));
         }
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let _ = (start, offset);
+        let _ = line;
     }
 }
