@@ -1,6 +1,7 @@
 use std::str::FromStr;
 
 use candle_core::{Module, Tensor};
+use candle_geometric_ops::{elu, leaky_relu, relu};
 use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
@@ -197,12 +198,12 @@ impl Activation {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match *self {
             Self::Identity => x.clone(),
-            Self::Relu => x.relu()?,
+            Self::Relu => relu(x)?,
             Self::Relu6 => x.clamp(0f32, 6f32)?,
-            Self::Elu { alpha } => x.elu(alpha)?,
-            Self::Celu { alpha } => ((x / alpha)?.elu(1.0)?.minimum(0.0)? * alpha)?.add(&x.relu()?)?,
-            Self::Selu => (x.elu(1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5)?,
-            Self::LeakyRelu { negative_slope } => (x.relu()? - (x.neg()?.relu()? * negative_slope)?)?,
+            Self::Elu { alpha } => elu(x, alpha)?,
+            Self::Celu { alpha } => x.gt(0f64)?.where_cond(x, &(elu(&(x / alpha)?, 1.0)? * alpha)?)?,
+            Self::Selu => (elu(x, 1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5)?,
+            Self::LeakyRelu { negative_slope } => leaky_relu(x, negative_slope)?,
             // Not Candle's own: the constants in their gradients have six digits.
             Self::Gelu => (((x * 0.5f64.sqrt())?.erf()? + 1.0)? * (x * 0.5)?)?,
             Self::GeluTanh => {
@@ -234,7 +235,9 @@ fn hardsigmoid(x: &Tensor) -> Result<Tensor> {
     Ok(((x / 6.0)? + 0.5)?.maximum(0.0)?.minimum(1.0)?)
 }
 
-/// ln(1 + eˣ) in the form that neither overflows nor loses the gradient: max(x, 0) + ln(1 + e^−|x|).
+/// ln(1 + eˣ) in the form that neither overflows nor loses the gradient, not at 0 either: max(x, 0) + ln(1 + e^−|x|),
+/// where max(x, 0) = (x + |x|) / 2.
 fn softplus(x: &Tensor) -> Result<Tensor> {
-    Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
+    let magnitude = x.abs()?;
+    Ok((((x + &magnitude)? * 0.5)? + (magnitude.neg()?.exp()? + 1.0)?.log()?)?)
 }

@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use candle_geometric_ops::relu;
 use candle_nn::{Init, VarBuilder};
 
 use crate::{Activation, ActivationKwargs, Error, Result};
@@ -51,7 +52,11 @@ impl ActivationLayer {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Fixed(activation) => activation.forward(x),
-            Self::Prelu(weight) => Ok((x.relu()? - x.neg()?.relu()?.broadcast_mul(weight)?)?),
+            Self::Prelu(weight) => {
+                // Not `minimum`, which would share the gradient at 0 with the constant.
+                let below = x.le(0f64)?.where_cond(x, &x.zeros_like()?)?;
+                Ok((relu(x)? + below.broadcast_mul(weight)?)?)
+            }
         }
     }
 }

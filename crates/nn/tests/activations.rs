@@ -82,6 +82,32 @@ fn the_gradient_of_gelu_has_all_digits() {
     assert!((gradient - (0.841_344_746_068_542_9 + 0.241_970_724_519_143_4)).abs() < 1e-14, "{gradient}");
 }
 
+/// At 0, where some have a corner, the derivatives are PyTorch's.
+#[test]
+fn gradients_at_zero() {
+    let zero = Var::new(&[0f64], &Device::Cpu).unwrap();
+    let derivatives = [
+        ("relu", 0.0),
+        ("leaky_relu", 0.01),
+        ("prelu", 0.25),
+        ("elu", 1.0),
+        ("celu", 1.0),
+        ("selu", 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2),
+        ("gelu", 0.5),
+        ("softplus", 0.5),
+        ("logsigmoid", 0.5),
+        ("softsign", 1.0),
+        ("tanh", 1.0),
+    ];
+    for (name, expected) in derivatives {
+        let vb = SeededVarMap::new(0).var_builder(candle_core::DType::F64, &Device::Cpu);
+        let activation = ActivationLayer::resolve(name, &Default::default(), vb).unwrap();
+        let grads = activation.forward(&zero).unwrap().backward().unwrap();
+        let derivative = values(grads.get(&zero).unwrap())[0];
+        assert!((derivative - expected).abs() < 1e-15, "{name}: {derivative}");
+    }
+}
+
 #[test]
 fn gradients_of_activations_are_those_of_finite_differences() {
     let x = var(&[20], 4);

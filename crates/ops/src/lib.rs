@@ -21,6 +21,7 @@
 //! # Ok(()) }
 //! ```
 
+mod activation;
 mod attention;
 mod backend;
 mod check;
@@ -40,6 +41,7 @@ mod scatter;
 mod softmax;
 mod spmm;
 
+pub use activation::{elu, leaky_relu, relu};
 pub use attention::{
     Scoring, additive_attention, additive_attention_weights, attend, dynamic_attention,
     dynamic_attention_weights, layer_attention,

@@ -5,7 +5,7 @@ mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Stream;
-use candle_geometric_ops::{Dropout, bias_add, dropout, linear, reference};
+use candle_geometric_ops::{Dropout, Result, bias_add, dropout, elu, leaky_relu, linear, reference, relu};
 use common::{assert_close, difference, naive, numbers, random, with_gradients};
 
 fn half() -> Dropout {
@@ -130,4 +130,65 @@ fn gradients_do_not_keep_the_graph() {
     for v in [&x, &w, &b] {
         assert!(!grads.get(v).unwrap().track_op());
     }
+}
+
+type Function = fn(&Tensor) -> Result<Tensor>;
+
+#[test]
+fn activations_agree_with_the_reference() {
+    let functions: [(&str, Function, Function); 3] = [
+        ("relu", relu, reference::relu),
+        ("leaky_relu", |x| leaky_relu(x, 0.2), |x| reference::leaky_relu(x, 0.2)),
+        ("elu", |x| elu(x, 1.3), |x| reference::elu(x, 1.3)),
+    ];
+    for (name, ours, theirs) in functions {
+        for shape in [&[300, 257][..], &[2, 3, 4], &[5], &[0, 3]] {
+            let x = (random(shape, 1) * 8.0).unwrap();
+            for (dtype, tolerance) in [(DType::F64, 1e-14), (DType::F32, 1e-6)] {
+                let x = [x.to_dtype(dtype).unwrap()];
+                let (y, dy) = with_gradients(&x, |t| ours(&t[0]));
+                let (r, dr) = with_gradients(&x, |t| theirs(&t[0]));
+                assert_close(name, &y, &r, tolerance);
+                assert_close(&format!("{name}, gradient"), &dy[0], &dr[0], tolerance);
+            }
+        }
+        // A transposed view, and half precision.
+        let x = random(&[7, 5], 2);
+        let transposed = ours(&x.t().unwrap()).unwrap().t().unwrap();
+        assert_eq!(numbers(&transposed), numbers(&ours(&x).unwrap()));
+        let half = ours(&x.to_dtype(DType::BF16).unwrap()).unwrap();
+        assert_eq!(half.dtype(), DType::BF16);
+        assert_close(name, &half, &theirs(&x).unwrap(), 1e-2);
+    }
+}
+
+/// At the corner, at the ends and where e^x − 1 has few digits: what PyTorch gives.
+#[test]
+fn activations_at_the_corner_and_at_the_ends() {
+    const FAR: [f64; 6] = [0.0, -1e-12, 3.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let same = |a: &[f64], b: &[f64]| {
+        assert!(a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan()), "{a:?} {b:?}");
+    };
+    let expected: [(Function, [f64; 6], [f64; 6]); 3] = [
+        (relu, [0.0, 0.0, 3.0, f64::INFINITY, 0.0, f64::NAN], [0.0, 0.0, 1.0, 1.0, 0.0, 1.0]),
+        (
+            |x| leaky_relu(x, 0.5),
+            [0.0, -5e-13, 3.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN],
+            [0.5, 0.5, 1.0, 1.0, 0.5, 0.5],
+        ),
+        (
+            |x| elu(x, 2.0),
+            [0.0, 2.0 * f64::exp_m1(-1e-12), 3.0, f64::INFINITY, -2.0, f64::NAN],
+            [2.0, 2.0 * f64::exp(-1e-12), 1.0, 1.0, 0.0, f64::NAN],
+        ),
+    ];
+    for (f, values, gradients) in expected {
+        let x = Var::new(&FAR, &Device::Cpu).unwrap();
+        let y = f(&x).unwrap();
+        same(&numbers(&y), &values);
+        let grads = y.sum_all().unwrap().backward().unwrap();
+        same(&numbers(grads.get(&x).unwrap()), &gradients);
+    }
+    assert!(leaky_relu(&random(&[3], 1), f64::NAN).unwrap_err().to_string().contains("negative_slope"));
+    assert!(elu(&Tensor::new(&[1u32], &Device::Cpu).unwrap(), 1.0).unwrap_err().to_string().contains("U32"));
 }

@@ -5,7 +5,7 @@ mod common;
 
 use candle_core::{DType, Tensor};
 use candle_geometric_graph::rng::Stream;
-use candle_geometric_ops::{Dropout, Result, dropout, linear};
+use candle_geometric_ops::{Dropout, Result, dropout, elu, linear};
 use common::{cases, hub_edges, numbers, random, with_gradients};
 
 /// The bits of the result and of all gradients, on `threads` threads.
@@ -42,6 +42,7 @@ fn dense_operations() {
         .map(|(s, k)| random(s, k).to_dtype(DType::F32).unwrap());
     let d = Dropout { p: 0.5, stream: Stream::new(1, 2) };
     assert_same_bits("dropout", std::slice::from_ref(&x), |t| dropout(&t[0], d));
+    assert_same_bits("elu", std::slice::from_ref(&x), |t| elu(&t[0], 1.0));
     assert_same_bits("linear", &[x.clone(), w.clone(), b.clone()], |t| linear(&t[0], &t[1], Some(&t[2])));
     let sparse = dropout(&x, Dropout { p: 0.97, stream: Stream::new(1, 3) }).unwrap();
     assert_same_bits("linear of a sparse constant", &[w, b], |t| linear(&sparse, &t[0], Some(&t[1])));

@@ -75,7 +75,7 @@ impl Mab {
         if let Some((norm, _)) = &self.norms {
             out = norm.forward(&out, None)?;
         }
-        out = (&out + self.lin.forward(&out)?.relu()?)?;
+        out = (&out + ops::relu(&self.lin.forward(&out)?)?)?;
         if let Some((_, norm)) = &self.norms {
             out = norm.forward(&out, None)?;
         }

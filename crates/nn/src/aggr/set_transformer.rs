@@ -144,7 +144,7 @@ impl SetTransformerAggregation {
         for encoder in &self.encoders {
             sets.x = encoder.forward(&sets.x, &sets, mode)?;
         }
-        sets.x = self.lin.forward(&sets.x)?.relu()?;
+        sets.x = ops::relu(&self.lin.forward(&sets.x)?)?;
         let seeds = self.seed.broadcast_as((groups, k, c))?.contiguous()?;
         let mut out = self.pma.forward(&seeds, &sets, mode)?;
         for decoder in &self.decoders {

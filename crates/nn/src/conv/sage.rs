@@ -124,7 +124,7 @@ impl SageConv {
         let channels = self.config.in_channels;
         x.check(LAYER, edges, channels.source(), channels.destination())?;
         let source = match &self.lin {
-            Some(lin) => lin.forward(x.source())?.relu()?,
+            Some(lin) => ops::relu(&lin.forward(x.source())?)?,
             None => x.source().clone(),
         };
         let mut out = self.neighbours(&source, edges)?;

@@ -4,6 +4,7 @@
 //! and in one order, and partial sums are joined in the order of the pieces: the number of threads cannot change a
 //! bit. Indices come from an [`EdgeIndex`](candle_geometric_graph::EdgeIndex), which has checked them.
 
+pub(crate) mod activation;
 pub(crate) mod attention;
 pub(crate) mod attention_backward;
 mod blocks;
@@ -32,6 +33,9 @@ pub(crate) trait Real: WithDType + std::ops::Neg<Output = Self> {
 
     /// The memory that is kept for numbers of this type.
     fn pool() -> &'static memory::Pool<Self>;
+
+    /// e^x − 1 for x ≤ 0, with all digits near 0 too; NaN stays.
+    fn exp_m1(self) -> Self;
 }
 
 impl Real for f32 {
@@ -44,6 +48,11 @@ impl Real for f32 {
         static POOL: memory::Pool<f32> = memory::Pool::new();
         &POOL
     }
+
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        exp::nonpositive_m1(self)
+    }
 }
 
 impl Real for f64 {
@@ -55,6 +64,11 @@ impl Real for f64 {
     fn pool() -> &'static memory::Pool<Self> {
         static POOL: memory::Pool<f64> = memory::Pool::new();
         &POOL
+    }
+
+    #[inline(always)]
+    fn exp_m1(self) -> Self {
+        f64::exp_m1(self)
     }
 }
 

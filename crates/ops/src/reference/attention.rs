@@ -1,9 +1,9 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use super::dropout;
 use super::scatter::{gather_dst, gather_src, sum};
 use super::softmax::segment_softmax;
+use super::{dropout, leaky_relu};
 use crate::{Dropout, Result, Scoring};
 
 /// [`crate::attend`].
@@ -128,9 +128,4 @@ fn dropped(alpha: Tensor, attention_dropout: Option<Dropout>) -> Result<Tensor> 
         Some(d) => dropout(&alpha, d),
         None => Ok(alpha),
     }
-}
-
-/// x where x is positive, else `slope · x`; the derivative at 0 is the slope, as in PyTorch.
-pub(crate) fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
-    Ok(x.gt(0f64)?.where_cond(x, &(x * slope)?)?)
 }

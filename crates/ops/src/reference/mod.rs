@@ -5,6 +5,7 @@
 //! nearly so on a GPU: correct, and slow. The functions have the names, shapes and gradients of those at the root of
 //! the crate, which check their arguments; these only meet the checks of Candle itself.
 
+mod activation;
 mod attention;
 mod dense;
 mod fold;
@@ -12,7 +13,7 @@ mod scatter;
 mod softmax;
 mod spmm;
 
-pub(crate) use attention::leaky_relu;
+pub use activation::{elu, leaky_relu, relu};
 pub use attention::{
     additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
     layer_attention,
