@@ -287,6 +287,7 @@ impl<T: Real> Kernel for OfSources<'_, T> {
         let dropped = dropped.as_deref().unwrap_or(&alpha);
         let (columns, width) = (csr.columns(), h * b.channels);
         let (distance, mut z) = (distance::<T>(width), vec![T::zero(); BLOCK * h]);
+        let mut block = vec![T::zero(); h];
         for (k, r) in tasks::rows(task).enumerate() {
             let (v, range) = (row(b.values, r, width), tasks::edges_of_row(csr, task, r));
             for start in range.clone().step_by(BLOCK) {
@@ -306,7 +307,10 @@ impl<T: Real> Kernel for OfSources<'_, T> {
                     for (z, ((&f, &a), (&s, &d))) in z.iter_mut().zip(weights.zip(of)) {
                         *z = (f * *z - a * d) * b.scores.slope_at(s);
                     }
-                    z.chunks_exact(h).for_each(|z| add(&mut src[k * h..][..h], z));
+                    // Sums of sums lose fewer digits than one long sum.
+                    block.fill(T::zero());
+                    z.chunks_exact(h).for_each(|z| add(&mut block, z));
+                    add(&mut src[k * h..][..h], &block);
                 }
             }
         }
