@@ -1,7 +1,7 @@
 //! What the machine does with the bytes and the arithmetic of a layer and nothing else: the rates that the floors of
 //! `peers/floor.py` are made of. Prints one line of JSON.
 //!
-//! - `stream_gbs`: a[i] = b[i] + 3·c[i] over three arrays of 256 MB, bytes read and written;
+//! - `stream_gbs`: `a[i] = b[i] + 3·c[i]` over three arrays of 256 MB, bytes read and written;
 //! - `rows_gbs`: for every row width, rows of a table `[N, width]` of f32 read and summed in the order of the graph
 //!   with self-loops, by destination, with prefetch; `random_rows_gbs`: as many rows in random order;
 //! - `matmul`: for every `N,F,D`, the milliseconds of x·Wᵀ, gᵀ·x and g·W (x `[N, F]`, W `[D, F]`, g `[N, D]`) by the

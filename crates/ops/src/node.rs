@@ -78,10 +78,13 @@ impl Tie {
     }
 }
 
+/// The gradients of the arguments from the result and its gradient.
+type Backward = Box<dyn Fn(&Tensor, &Tensor) -> Result<Gradients> + Send + Sync>;
+
 /// The result, which was computed beforehand.
 struct Node {
     value: Mutex<Option<Value>>,
-    backward: Box<dyn Fn(&Tensor, &Tensor) -> Result<Gradients> + Send + Sync>,
+    backward: Backward,
     mailbox: Mailbox,
 }
 

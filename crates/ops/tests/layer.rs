@@ -13,7 +13,7 @@ use common::{assert_close, difference, graphs, numbers, random, random_edges, wi
 fn cut() -> EdgeIndex {
     let many = 3 * Csr::GRAIN + 1;
     let some = random_edges(50, 50, 600, 5);
-    let more = (0..many as u32).flat_map(|k| [(k % 50, 0), (1, k % 49 + 1)]);
+    let more = (0..many).flat_map(|k| [(k % 50, 0), (1, k % 49 + 1)]);
     EdgeIndex::from_pairs(some.iter().chain(more), 50).unwrap()
 }
 

@@ -18,15 +18,13 @@ pub(super) enum Per {
     Row(usize),
     /// That many for each edge, in the order of the compressed form.
     Edge(usize),
-    /// That many for each task: to be summed up afterwards.
-    Task(usize),
 }
 
 /// Computes `N` results, filled with zeros before each call.
 ///
 /// `f` gets a task and the part of each result that belongs to it. For a part of a cut row, the parts of
 /// [`Per::Row`] are not the row's but partial results; `merge` gets all of them, one after the other, and the row's
-/// own part. Parts of [`Per::Edge`] and [`Per::Task`] are empty there.
+/// own part. Parts of [`Per::Edge`] are empty there.
 pub(super) fn fill<T: Real, const N: usize>(
     csr: &Csr,
     results: [Per; N],
@@ -39,7 +37,6 @@ pub(super) fn fill<T: Real, const N: usize>(
         Fresh::<T>::new(match r {
             Per::Row(width) => csr.rows() * width,
             Per::Edge(width) => csr.columns().len() * width,
-            Per::Task(width) => tasks.len() * width,
         })
     });
     let mut partial =
@@ -66,7 +63,6 @@ pub(super) fn fill<T: Real, const N: usize>(
                 Per::Row(width) if task.part.is_some() => take(&mut partial_rest[n], width),
                 Per::Row(width) => take(&mut rest[n], task.rows.len() * width),
                 Per::Edge(width) => take(&mut rest[n], task.edges.len() * width),
-                Per::Task(width) => take(&mut rest[n], width),
             }),
         ));
     }
@@ -96,7 +92,7 @@ pub(super) fn add_up<T: Real, const N: usize>(_: usize, parts: [&[T]; N], rows: 
     }
 }
 
-/// The sum of the rows of `width` numbers, in their order: of the results per task.
+/// The sum of the rows of `width` numbers, in their order: of partial results.
 pub(super) fn total<T: Real>(rows: &[T], width: usize) -> Vec<T> {
     let mut total = vec![T::zero(); width];
     if width > 0 {
@@ -136,7 +132,7 @@ fn take<'a, T>(rest: &mut &'a mut [MaybeUninit<T>], n: usize) -> &'a mut [MaybeU
 /// Runs `f` on every piece of work, on the threads of rayon where there are several.
 fn run<I: Send>(work: Vec<I>, f: impl Fn(I) + Sync) {
     if work.len() > 1 {
-        work.into_par_iter().for_each(|w| f(w));
+        work.into_par_iter().for_each(&f);
     } else {
         work.into_iter().for_each(f);
     }
