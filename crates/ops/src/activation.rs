@@ -38,7 +38,7 @@ pub fn leaky_relu(x: &Tensor, negative_slope: f64) -> Result<Tensor> {
 /// # use candle_core::{Device, Tensor};
 /// # fn main() -> candle_geometric_ops::Result<()> {
 /// let x = Tensor::new(&[2f32, 0., -1e-6, -100.], &Device::Cpu)?;
-/// assert_eq!(candle_geometric_ops::elu(&x, 1.0)?.to_vec1::<f32>()?, [2., 0., -1e-6, -1.]);
+/// assert_eq!(candle_geometric_ops::elu(&x, 1.0)?.to_vec1::<f32>()?, [2., 0., -9.999995e-7, -1.]);
 /// # Ok(()) }
 /// ```
 pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
