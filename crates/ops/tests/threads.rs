@@ -48,28 +48,53 @@ fn dense_operations() {
     assert_same_bits("linear of a sparse constant", &[w, b], |t| linear(&sparse, &t[0], Some(&t[1])));
 }
 
+/// What a test of this binary prints as its bits in a process of its own, where it finds [`PRINT`] set.
+fn ask(test: &str, variable: (&str, &str)) -> String {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .envs([(PRINT, "1"), variable])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split("bits ").nth(1).expect("the other process printed no bits")[..16].to_owned()
+}
+
+const PRINT: &str = "CANDLE_GEOMETRIC_PRINT_BITS";
+
+fn print_bits(bits: impl IntoIterator<Item = u64>) {
+    let hash = bits.into_iter().fold(0u64, |h, b| (h ^ b).wrapping_mul(0x0000_0100_0000_01b3));
+    println!("bits {hash:016x}");
+}
+
+/// The instructions are chosen once per process, so this asks other processes.
+#[test]
+fn vector_instructions_give_the_bits_of_portable_code() {
+    if std::env::var_os(PRINT).is_some() {
+        let edges = hub_edges(3000, 30_000, 4);
+        return print_bits(cases::all().iter().flat_map(|case| {
+            let shapes = (case.shapes)(&edges);
+            let numbered = shapes.iter().zip(1..);
+            let inputs: Vec<_> = numbered.map(|(s, k)| random(s, k).to_dtype(DType::F32).unwrap()).collect();
+            bits(1, &inputs, |t| (case.ours)(t, &edges))
+        }));
+    }
+    let test = "vector_instructions_give_the_bits_of_portable_code";
+    let variable = "CANDLE_GEOMETRIC_SIMD";
+    assert_eq!(ask(test, (variable, "portable")), ask(test, (variable, "")));
+}
+
 /// Candle chooses the number of threads of a matrix product once per process, so this asks other processes.
 #[test]
 fn matrix_products_in_other_processes() {
-    if std::env::var_os("CANDLE_GEOMETRIC_PRINT_BITS").is_some() {
+    if std::env::var_os(PRINT).is_some() {
         let [x, w] =
             [(&[700, 300][..], 1), (&[64, 300], 2)].map(|(s, k)| random(s, k).to_dtype(DType::F32).unwrap());
         let (out, gradients) = with_gradients(&[x, w], |t| linear(&t[0], &t[1], None));
         let all = [&out].into_iter().chain(&gradients).flat_map(numbers);
-        let hash = all.fold(0u64, |h, v| (h ^ v.to_bits()).wrapping_mul(0x0000_0100_0000_01b3));
-        println!("bits {hash:016x}");
-        return;
+        return print_bits(all.map(f64::to_bits));
     }
-    let ask = |threads: &str| {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["matrix_products_in_other_processes", "--exact", "--nocapture"])
-            .envs([("CANDLE_GEOMETRIC_PRINT_BITS", "1"), ("RAYON_NUM_THREADS", threads)])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        text.split("bits ").nth(1).expect("the other process printed no bits")[..16].to_owned()
-    };
-    let one = ask("1");
-    assert_eq!(ask("2"), one);
-    assert_eq!(ask("5"), one);
+    let on = |threads| ask("matrix_products_in_other_processes", ("RAYON_NUM_THREADS", threads));
+    let one = on("1");
+    assert_eq!(on("2"), one);
+    assert_eq!(on("5"), one);
 }

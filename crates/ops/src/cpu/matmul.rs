@@ -30,7 +30,7 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// `rows` rows of `numbers`, whose length is a multiple of it.
+    /// `rows` rows of `columns` numbers each, one after the other.
     pub(crate) fn new(numbers: &'a [T], rows: usize, columns: usize) -> Self {
         assert_eq!(numbers.len(), rows * columns, "the numbers of a matrix");
         Self { numbers, rows, columns, transposed: false }
