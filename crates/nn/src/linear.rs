@@ -64,6 +64,16 @@ impl Linear {
         self.bias.as_ref()
     }
 
+    /// The arguments of [`ops::project_all`].
+    pub(crate) fn map(&self) -> (&Tensor, Option<&Tensor>) {
+        (&self.weight, self.bias.as_ref())
+    }
+
+    /// x Wᵀ + b for an attention.
+    pub(crate) fn project(&self, x: &Tensor) -> Result<ops::Linked> {
+        Ok(ops::project(x, &self.weight, self.bias.as_ref())?)
+    }
+
     /// x Wᵀ + b.
     ///
     /// # Errors

@@ -43,8 +43,8 @@ mod spmm;
 
 pub use activation::{elu, leaky_relu, relu};
 pub use attention::{
-    Scoring, additive_attention, additive_attention_weights, attend, dynamic_attention,
-    dynamic_attention_weights, layer_attention,
+    DynamicScoring, Extras, Scoring, additive_attention, additive_attention_weights, attend,
+    dynamic_attention, dynamic_attention_weights, layer_attention,
 };
 pub use dropout::{Dropout, dropout};
 pub use edge_attr::{edge_select, self_loop_attr};
@@ -52,7 +52,7 @@ pub use error::Error;
 pub use gather::{gather_dst, gather_src};
 pub use heads::mean_heads;
 pub use index::{edge_index, edge_index_tensor};
-pub use linear::{bias_add, linear, project};
+pub use linear::{bias_add, linear, project, project_all};
 pub use linked::Linked;
 pub use propagate::{Messages, propagate};
 pub use scatter::{Reduce, scatter};

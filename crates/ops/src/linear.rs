@@ -52,20 +52,64 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// # Ok(()) }
 /// ```
 pub fn project(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Linked> {
-    check_arguments(x, weight, bias)?;
+    let [y] = project_all(x, [(weight, bias)])?;
+    Ok(y)
+}
+
+/// Several affine maps of one `x`, as [`project`] each, at most four. Their contributions to the gradient of `x` are
+/// summed as they are computed.
+///
+/// # Errors
+/// As [`project`].
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let x = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
+/// let (a, b) = (Tensor::new(&[[3f32, 4.]], &Device::Cpu)?, Tensor::new(&[[0f32, 1.], [1., 0.]], &Device::Cpu)?);
+/// let [y, z] = candle_geometric_ops::project_all(&x, [(&a, None), (&b, None)])?;
+/// assert_eq!(y.tensor()?.to_vec2::<f32>()?, [[11.]]);
+/// assert_eq!(z.tensor()?.to_vec2::<f32>()?, [[2., 1.]]);
+/// # Ok(()) }
+/// ```
+pub fn project_all<const K: usize>(x: &Tensor, maps: [(&Tensor, Option<&Tensor>); K]) -> Result<[Linked; K]> {
+    const { assert!(K <= 4, "an operation has at most nine arguments") };
+    for (weight, bias) in maps {
+        check_arguments(x, weight, bias)?;
+    }
     if x.rank() != 2 {
         return Err(Error::Shape { argument: "x", expected: "[N, I]".into(), actual: x.dims().to_vec() });
     }
-    if VENDOR || !matches!(backend::of(x), Backend::Cpu) {
-        return Ok(Linked::from(product(x, weight, bias)?));
+    let all = if VENDOR || !matches!(backend::of(x), Backend::Cpu) {
+        let each = maps.iter().map(|(weight, bias)| Ok(Linked::from(product(x, weight, *bias)?)));
+        each.collect::<Result<Vec<_>>>()?
+    } else {
+        let maps = maps.iter().map(|(weight, bias)| Linear::new(x, weight, *bias)).collect::<Result<_>>()?;
+        for_float!(x.dtype(), "project", T => project_each::<T>(maps))?
+    };
+    all.try_into().map_err(|_| candle_core::Error::Msg("as many results as maps".into()).into())
+}
+
+fn project_each<T: Real>(maps: Vec<Linear>) -> candle_core::Result<Vec<Linked>> {
+    let (mut values, mut ops) = (vec![], vec![]);
+    for map in maps {
+        let (y, op, shape) = map.forward::<T>()?;
+        values.push(Tensor::from_vec(y, shape, &Device::Cpu)?);
+        ops.push(op);
     }
-    let op = Linear::new(x, weight, bias)?;
-    Ok(for_float!(x.dtype(), "project", T => {
-        let (y, op, shape) = op.forward::<T>()?;
-        let y = Tensor::from_vec(y, shape, &Device::Cpu)?;
-        let args = op.arguments();
-        Linked::new(&args.iter().collect::<Vec<_>>(), y, move |grad| op.backward::<T>(grad))
-    })?)
+    let x = ops.first().map(|op| op.x.clone());
+    let args: Vec<Tensor> = x.into_iter().chain(ops.iter().flat_map(Linear::parameters)).collect();
+    Linked::new(&args.iter().collect::<Vec<_>>(), values, move |grads| {
+        let with_grads = || ops.iter().zip(grads).filter_map(|(op, grad)| Some((op, (*grad)?)));
+        let mut all = vec![Linear::x_gradient::<T>(&with_grads().collect::<Vec<_>>())?];
+        for (op, grad) in ops.iter().zip(grads) {
+            match grad {
+                Some(grad) => all.extend(op.parameter_gradients::<T>(grad)?),
+                None => all.extend(op.parameters().map(|_| None)),
+            }
+        }
+        Ok(all)
+    })
 }
 
 /// Checks everything; returns I and O.
@@ -103,9 +147,13 @@ fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor>
             let op = Linear::new(x, weight, bias)?;
             Ok(for_float!(x.dtype(), "linear", T => {
                 let (y, op, shape) = op.forward::<T>()?;
-                let args = op.arguments();
+                let args: Vec<Tensor> = [op.x.clone()].into_iter().chain(op.parameters()).collect();
                 let value = (T::to_cpu_storage_owned(y), shape.into());
-                node(&args.iter().collect::<Vec<_>>(), value, move |_, grad| op.backward::<T>(grad))
+                node(&args.iter().collect::<Vec<_>>(), value, move |_, grad| {
+                    let mut all = vec![Linear::x_gradient::<T>(&[(&op, grad)])?];
+                    all.extend(op.parameter_gradients::<T>(grad)?);
+                    Ok(all)
+                })
             })?)
         }
         Backend::Widened => {
@@ -160,8 +208,8 @@ impl Linear {
         Ok(Self { x: x.contiguous()?, weight: weight.contiguous()?, bias, sparse: None })
     }
 
-    fn arguments(&self) -> Vec<Tensor> {
-        [&self.x, &self.weight].into_iter().chain(&self.bias).cloned().collect()
+    fn parameters(&self) -> impl Iterator<Item = Tensor> {
+        [self.weight.clone()].into_iter().chain(self.bias.clone())
     }
 
     /// The result, and what the backward pass needs.
@@ -194,15 +242,26 @@ impl Linear {
         Ok((y, self, (n, outputs)))
     }
 
-    fn backward<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Gradients> {
+    /// The gradient of the x that the maps share, from those of their results.
+    fn x_gradient<T: Real>(maps: &[(&Self, &Tensor)]) -> candle_core::Result<Option<Tensor>> {
+        let Some((first, _)) = maps.first().filter(|(op, _)| op.x.track_op()) else { return Ok(None) };
+        let (n, inputs) = first.x.dims2()?;
+        let views: Vec<_> =
+            maps.iter().map(|(op, grad)| (Host::open(grad), Host::open(&op.weight))).collect();
+        let terms = views.iter().map(|(g, weight)| {
+            let (g, weight) = (g.slice::<T>()?, weight.slice::<T>()?);
+            let outputs = weight.len() / inputs.max(1);
+            Ok((Matrix::new(g, n, outputs), Matrix::new(weight, outputs, inputs)))
+        });
+        let dx = matmul::sum_of_products(&terms.collect::<candle_core::Result<Vec<_>>>()?, n, inputs);
+        Tensor::from_vec(dx, (n, inputs), &Device::Cpu).map(Some)
+    }
+
+    /// The gradients of the weight and of the bias, if there is one.
+    fn parameter_gradients<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Gradients> {
         let ((n, inputs), outputs) = (self.x.dims2()?, self.weight.dim(0)?);
-        let [x, weight, g] = [&self.x, &self.weight, grad].map(Host::open);
-        let (x, weight, g) = (x.slice::<T>()?, weight.slice::<T>()?, g.slice::<T>()?);
-        let dx = || {
-            let weight = Matrix::new(weight, outputs, inputs);
-            let dx = matmul::product(Matrix::new(g, n, outputs), weight, None);
-            Tensor::from_vec(dx, (n, inputs), &Device::Cpu)
-        };
+        let [x, g] = [&self.x, grad].map(Host::open);
+        let (x, g) = (x.slice::<T>()?, g.slice::<T>()?);
         let dw = || {
             let dw = match &self.sparse {
                 None => matmul::transposed_product(Matrix::new(g, n, outputs), Matrix::new(x, n, inputs)),
@@ -214,8 +273,7 @@ impl Linear {
             };
             Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)
         };
-        let mut all =
-            vec![self.x.track_op().then(dx).transpose()?, self.weight.track_op().then(dw).transpose()?];
+        let mut all = vec![self.weight.track_op().then(dw).transpose()?];
         if let Some(bias) = &self.bias {
             all.push(bias_gradient(bias, grad)?);
         }

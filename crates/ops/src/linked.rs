@@ -65,6 +65,12 @@ impl From<&Tensor> for Linked {
     }
 }
 
+impl From<&Linked> for Linked {
+    fn from(linked: &Linked) -> Self {
+        linked.clone()
+    }
+}
+
 impl From<Tensor> for Linked {
     fn from(t: Tensor) -> Self {
         Self { value: Value::Given(t), link: None }
@@ -72,29 +78,32 @@ impl From<Tensor> for Linked {
 }
 
 impl Linked {
-    /// What an operation on `args` made, held by nobody else: `backward` computes their gradients from that of
-    /// `value`.
+    /// What an operation on `args` made, held by nobody else: `backward` computes their gradients from those of
+    /// `values`, of which at least one has one.
     pub(crate) fn new(
         args: &[&Tensor],
-        value: Tensor,
-        backward: impl Fn(&Tensor) -> candle_core::Result<Gradients> + Send + Sync + 'static,
-    ) -> candle_core::Result<Self> {
-        let value = Value::Made(Arc::new(Scratch(value)));
+        values: Vec<Tensor>,
+        backward: impl Fn(&[Option<&Tensor>]) -> candle_core::Result<Gradients> + Send + Sync + 'static,
+    ) -> candle_core::Result<Vec<Self>> {
+        let values = values.into_iter().map(|value| Value::Made(Arc::new(Scratch(value))));
         if !args.iter().any(|a| a.track_op()) {
-            return Ok(Self { value, link: None });
+            return Ok(values.map(|value| Self { value, link: None }).collect());
         }
-        let gradient = Arc::new(Mutex::new(None::<Gradient>));
-        let slot = gradient.clone();
+        let slots: Vec<_> = values.map(|value| (value, Arc::new(Mutex::new(None::<Gradient>)))).collect();
+        let gradients: Vec<_> = slots.iter().map(|(_, gradient)| gradient.clone()).collect();
         let count = args.len();
         let tie = node::node(args, (CpuStorage::F32(vec![0.0]), ().into()), move |_, _| {
-            // Not under the lock: while this waits for its threads it may be asked to run another backward pass.
-            let left = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match left {
-                Some(grad) => backward(grad.tensor()),
-                None => Ok(vec![None; count]),
+            // Not under the locks: while this waits for its threads it may be asked to run another backward pass.
+            let take =
+                |slot: &Mutex<Option<Gradient>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let left: Vec<_> = gradients.iter().map(|slot| take(slot)).collect();
+            if left.iter().all(Option::is_none) {
+                return Ok(vec![None; count]);
             }
+            backward(&left.iter().map(|g| g.as_ref().map(Gradient::tensor)).collect::<Vec<_>>())
         })?;
-        Ok(Self { value, link: Some(Link { tie, gradient }) })
+        let link = |gradient| Some(Link { tie: tie.clone(), gradient });
+        Ok(slots.into_iter().map(|(value, gradient)| Self { value, link: link(gradient) }).collect())
     }
 
     /// The tensor, for operations of this crate to read while they hold this: its memory is used again afterwards.
@@ -120,6 +129,14 @@ impl Linked {
         let Storage::Cpu(numbers) = &*storage else { return made.copy() };
         let value = (numbers.clone(), layout.shape().clone());
         node::node(&[&link.tie], value, move |_, grad| Ok(vec![this.pass(grad.clone())?]))
+    }
+
+    /// The same with its numbers in a row in memory.
+    pub(crate) fn contiguous(&self) -> candle_core::Result<Self> {
+        match &self.value {
+            Value::Given(t) if !t.is_contiguous() => Ok(Self::from(t.contiguous()?)),
+            _ => Ok(self.clone()),
+        }
     }
 
     /// Whether a gradient is wanted.

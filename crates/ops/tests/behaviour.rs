@@ -5,7 +5,7 @@ mod common;
 
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
-use candle_geometric_ops::{self as ops, Reduce, reference};
+use candle_geometric_ops::{self as ops, DynamicScoring, Extras, Reduce, reference};
 use common::{assert_close, cases, graphs, numbers, random, random_edges, with_gradients};
 
 const INF: f64 = f64::INFINITY;
@@ -188,7 +188,8 @@ fn arguments_that_do_not_fit_are_named() {
         ops::additive_attention(v, s, Some(d), Some(e), &edges, slope, None)
     };
     let dynamic = |s: &Tensor, d: &Tensor, e: &Tensor, a: &Tensor| {
-        ops::dynamic_attention(s, d, Some(e), a, &edges, 0.2, None)
+        let scoring = DynamicScoring { att: a, edge_terms: Some(e), negative_slope: 0.2 };
+        ops::dynamic_attention(s, d, scoring, &edges, Extras::default())
     };
     let (v, s, d, e) = (t(&[4, 6]), t(&[4, 2]), t(&[6, 2]), t(&[10, 2]));
     let (xs, xd, xe, a) = (t(&[4, 6]), t(&[6, 6]), t(&[10, 6]), t(&[2, 3]));

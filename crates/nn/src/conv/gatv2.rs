@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use candle_geometric_graph::{EdgeIndex, FillValue};
-use candle_geometric_ops as ops;
+use candle_geometric_ops::{self as ops, DynamicScoring, Extras, Linked};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -117,8 +117,8 @@ pub struct Gatv2Conv {
 /// What the attention is computed from.
 struct Terms {
     edges: EdgeIndex,
-    src: Tensor,
-    dst: Tensor,
+    src: Linked,
+    dst: Linked,
     edge: Option<Tensor>,
     att: Tensor,
 }
@@ -212,8 +212,7 @@ impl Gatv2Conv {
     ) -> Result<(Tensor, Attention)> {
         let x = x.into();
         let t = self.terms(x, edges, edge_attr)?;
-        let slope = self.config.negative_slope;
-        let alpha = ops::dynamic_attention_weights(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope)?;
+        let alpha = ops::dynamic_attention_weights(&t.src, &t.dst, self.scoring(&t), &t.edges)?;
         let out = self.attend(x, &t, mode)?;
         Ok((out, Attention { edges: t.edges, alpha }))
     }
@@ -226,10 +225,18 @@ impl Gatv2Conv {
             return Err(Error::argument(LAYER, "x_dst", expected, "none"));
         };
         let (edges, edge_attr) = self.edges.prepare(edges, edge_attr)?;
-        let src = self.lin_l.forward(x.source())?;
-        let dst = match (&self.lin_r, x) {
-            (None, Nodes::One(_)) => src.clone(),
-            (lin_r, _) => lin_r.as_ref().unwrap_or(&self.lin_l).forward(x_dst)?,
+        let (src, dst) = match (&self.lin_r, x) {
+            (None, Nodes::One(x)) => {
+                let h = self.lin_l.project(x)?;
+                (h.clone(), h)
+            }
+            (Some(lin_r), Nodes::One(x)) => {
+                let [src, dst] = ops::project_all(x, [self.lin_l.map(), lin_r.map()])?;
+                (src, dst)
+            }
+            (lin_r, Nodes::Pair(x_src, _)) => {
+                (self.lin_l.project(x_src)?, lin_r.as_ref().unwrap_or(&self.lin_l).project(x_dst)?)
+            }
         };
         let edge = match (&self.lin_edge, edge_attr) {
             (Some(lin), Some(f)) => Some(lin.forward(&f)?),
@@ -238,9 +245,18 @@ impl Gatv2Conv {
         Ok(Terms { edges, src, dst, edge, att: self.att.squeeze(0)? })
     }
 
+    fn scoring<'t>(&self, t: &'t Terms) -> DynamicScoring<'t> {
+        DynamicScoring {
+            att: &t.att,
+            edge_terms: t.edge.as_ref(),
+            negative_slope: self.config.negative_slope,
+        }
+    }
+
     fn attend(&self, x: Nodes, t: &Terms, mode: Mode) -> Result<Tensor> {
-        let (slope, dropout) = (self.config.negative_slope, mode.dropout(self.config.dropout));
-        let out = ops::dynamic_attention(&t.src, &t.dst, t.edge.as_ref(), &t.att, &t.edges, slope, dropout)?;
-        self.output.finish(out, x.destination())
+        let dropout = mode.dropout(self.config.dropout);
+        let extras = Extras { dropout, bias: self.output.early_bias(), residual: None };
+        let out = ops::dynamic_attention(&t.src, &t.dst, self.scoring(t), &t.edges, extras)?;
+        self.output.finish_biased(out, x.destination())
     }
 }

@@ -1,17 +1,28 @@
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
-use super::dynamic_scores::dynamic_scores;
-use super::fused;
+use super::extras::Extras;
+use super::pairwise::{self, Pairwise};
 use crate::backend::{self, Backend};
-use crate::{Dropout, Error, Result, check, reference, segment_softmax};
+use crate::{Dropout, Error, Linked, Result, check, reference, segment_softmax};
+
+/// What the scores of [`dynamic_attention`] are made of, beside the features.
+#[derive(Debug, Clone, Copy)]
+pub struct DynamicScoring<'a> {
+    /// The attention vectors, `[H, C]`.
+    pub att: &'a Tensor,
+    /// What edges add inside the LeakyReLU, `[E, H·C]`.
+    pub edge_terms: Option<&'a Tensor>,
+    /// The slope of the LeakyReLU below 0.
+    pub negative_slope: f64,
+}
 
 /// The attention of GATv2 (Brody, Alon, Yahav 2022, equation 7): for every edge e from j to i and every head
 /// `α[e] = softmaxᵢ(⟨att, LeakyReLU(x_src[j] + x_dst[i] + edge_terms[e])⟩)`, and `out[i] = Σ α[e] · x_src[j]` over
-/// the in-edges of i.
+/// the in-edges of i, plus what `extras` adds.
 ///
-/// `x_src` `[N_src, H·C]` (head-major), `x_dst` `[N_dst, H·C]`, `edge_terms` `[E, H·C]`, `att` `[H, C]`, result
-/// `[N_dst, H·C]`; 0 for a node without in-edges. `dropout` as in [`additive_attention`](crate::additive_attention).
+/// `x_src` `[N_src, H·C]` (head-major), `x_dst` `[N_dst, H·C]`, tensors or what [`project`](crate::project) made;
+/// result `[N_dst, H·C]`, where a node without in-edges has 0. On the CPU it is one pass over the graph.
 ///
 /// # Errors
 /// If a shape is another one, types or devices differ, `negative_slope` is not finite or the dropout's p is not a
@@ -20,40 +31,39 @@ use crate::{Dropout, Error, Result, check, reference, segment_softmax};
 /// ```
 /// # use candle_core::{Device, Tensor};
 /// # use candle_geometric_graph::EdgeIndex;
-/// use candle_geometric_ops::dynamic_attention;
+/// use candle_geometric_ops::{DynamicScoring, Extras, dynamic_attention};
 /// # fn main() -> candle_geometric_ops::Result<()> {
 /// let edges = EdgeIndex::new(vec![0, 1], vec![2, 2], 3)?;
 /// let x = Tensor::new(&[[1f32, 2.], [3., 4.], [0., 0.]], &Device::Cpu)?;
 /// let att = Tensor::zeros((1, 2), x.dtype(), x.device())?;
-/// let out = dynamic_attention(&x, &x, None, &att, &edges, 0.2, None)?;
+/// let scoring = DynamicScoring { att: &att, edge_terms: None, negative_slope: 0.2 };
+/// let out = dynamic_attention(&x, &x, scoring, &edges, Extras::default())?;
 /// assert_eq!(out.to_vec2::<f32>()?, [[0., 0.], [0., 0.], [2., 3.]]);
 /// # Ok(()) }
 /// ```
 pub fn dynamic_attention(
-    x_src: &Tensor,
-    x_dst: &Tensor,
-    edge_terms: Option<&Tensor>,
-    att: &Tensor,
+    x_src: impl Into<Linked>,
+    x_dst: impl Into<Linked>,
+    scoring: DynamicScoring<'_>,
     edges: &EdgeIndex,
-    negative_slope: f64,
-    dropout: Option<Dropout>,
+    extras: Extras<'_>,
 ) -> Result<Tensor> {
-    check_terms(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
-    let dropout = Dropout::wanted(dropout)?;
-    match backend::of(x_src) {
-        Backend::Cpu => {
-            let scores = dynamic_scores(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
-            let terms = fused::Terms { src: None, dst: None, edge: Some(&scores), negative_slope: 1.0 };
-            Ok(fused::attention(x_src, terms, att.dim(0)?, edges, dropout)?)
-        }
+    let (x_src, x_dst) = (x_src.into(), x_dst.into());
+    let src = x_src.value();
+    check_terms(&src, &x_dst.value(), scoring, edges)?;
+    extras.check(&src, edges, src.dim(1)?)?;
+    let dropout = Dropout::wanted(extras.dropout)?;
+    match backend::of(&src) {
+        Backend::Cpu => Ok(pairs(x_src, x_dst, scoring, edges)?.attend(extras)?),
         Backend::Widened => {
-            let (src, dst, att) = (backend::wide(x_src)?, backend::wide(x_dst)?, backend::wide(att)?);
-            let terms = backend::wide_option(edge_terms)?;
-            let out = dynamic_attention(&src, &dst, terms.as_ref(), &att, edges, negative_slope, dropout)?;
-            Ok(out.to_dtype(x_src.dtype())?)
+            let out = extras.widened(|extras| {
+                wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention(s, d, scoring, edges, extras))
+            })?;
+            Ok(out.to_dtype(src.dtype())?)
         }
         Backend::Reference => {
-            reference::dynamic_attention(x_src, x_dst, edge_terms, att, edges, negative_slope, dropout)
+            let (src, dst) = (x_src.tensor()?, x_dst.tensor()?);
+            extras.add_to(reference::dynamic_attention(&src, &dst, scoring, edges, dropout)?)
         }
     }
 }
@@ -66,48 +76,69 @@ pub fn dynamic_attention(
 /// ```
 /// # use candle_core::{Device, Tensor};
 /// # use candle_geometric_graph::EdgeIndex;
-/// use candle_geometric_ops::dynamic_attention_weights;
+/// use candle_geometric_ops::{DynamicScoring, dynamic_attention_weights};
 /// # fn main() -> candle_geometric_ops::Result<()> {
 /// let edges = EdgeIndex::new(vec![0, 1], vec![2, 2], 3)?;
-/// let x = Tensor::new(&[[1f32, 2.], [3., 4.], [0., 0.]], &Device::Cpu)?;
-/// let att = Tensor::zeros((1, 2), x.dtype(), x.device())?;
-/// let alpha = dynamic_attention_weights(&x, &x, None, &att, &edges, 0.2)?;
+/// let x = Tensor::new(&[[1f32, 2.], [1., 2.], [0., 0.]], &Device::Cpu)?;
+/// let att = Tensor::ones((1, 2), x.dtype(), x.device())?;
+/// let scoring = DynamicScoring { att: &att, edge_terms: None, negative_slope: 0.2 };
+/// let alpha = dynamic_attention_weights(&x, &x, scoring, &edges)?;
 /// assert_eq!(alpha.to_vec2::<f32>()?, [[0.5], [0.5]]);
 /// # Ok(()) }
 /// ```
 pub fn dynamic_attention_weights(
-    x_src: &Tensor,
-    x_dst: &Tensor,
-    edge_terms: Option<&Tensor>,
-    att: &Tensor,
+    x_src: impl Into<Linked>,
+    x_dst: impl Into<Linked>,
+    scoring: DynamicScoring<'_>,
     edges: &EdgeIndex,
-    negative_slope: f64,
 ) -> Result<Tensor> {
-    check_terms(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
-    match backend::of(x_src) {
-        Backend::Cpu => {
-            let scores = dynamic_scores(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
-            segment_softmax(&scores, edges)
-        }
+    let (x_src, x_dst) = (x_src.into(), x_dst.into());
+    let src = x_src.value();
+    check_terms(&src, &x_dst.value(), scoring, edges)?;
+    match backend::of(&src) {
+        Backend::Cpu => segment_softmax(&pairs(x_src, x_dst, scoring, edges)?.scores()?, edges),
         Backend::Widened => {
-            let (src, dst, att) = (backend::wide(x_src)?, backend::wide(x_dst)?, backend::wide(att)?);
-            let terms = backend::wide_option(edge_terms)?;
-            let alpha = dynamic_attention_weights(&src, &dst, terms.as_ref(), &att, edges, negative_slope)?;
-            Ok(alpha.to_dtype(x_src.dtype())?)
+            let alpha =
+                wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention_weights(s, d, scoring, edges))?;
+            Ok(alpha.to_dtype(src.dtype())?)
         }
         Backend::Reference => {
-            reference::dynamic_attention_weights(x_src, x_dst, edge_terms, att, edges, negative_slope)
+            reference::dynamic_attention_weights(&x_src.tensor()?, &x_dst.tensor()?, scoring, edges)
         }
     }
+}
+
+fn pairs(x_src: Linked, x_dst: Linked, scoring: DynamicScoring<'_>, edges: &EdgeIndex) -> Result<Pairwise> {
+    let DynamicScoring { att, edge_terms, negative_slope } = scoring;
+    Ok(Pairwise {
+        heads: att.dim(0)?,
+        scoring: pairwise::Scoring::Dynamic { att: att.clone(), negative_slope },
+        query: x_dst,
+        key: x_src,
+        value: None,
+        edge: edge_terms.cloned(),
+        edges: edges.clone(),
+    })
+}
+
+/// Calls `f` with everything in f32.
+fn wide(
+    x_src: Linked,
+    x_dst: Linked,
+    scoring: DynamicScoring<'_>,
+    f: impl FnOnce(Tensor, Tensor, DynamicScoring<'_>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let wide = |x: Linked| x.tensor()?.to_dtype(DType::F32);
+    let (att, edge_terms) = (backend::wide(scoring.att)?, backend::wide_option(scoring.edge_terms)?);
+    let scoring = DynamicScoring { att: &att, edge_terms: edge_terms.as_ref(), ..scoring };
+    f(wide(x_src)?, wide(x_dst)?, scoring)
 }
 
 fn check_terms(
     x_src: &Tensor,
     x_dst: &Tensor,
-    edge_terms: Option<&Tensor>,
-    att: &Tensor,
+    DynamicScoring { att, edge_terms, negative_slope }: DynamicScoring<'_>,
     edges: &EdgeIndex,
-    negative_slope: f64,
 ) -> Result<()> {
     check::float("x_src", x_src)?;
     let [heads, channels] = *att.dims() else {

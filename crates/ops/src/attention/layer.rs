@@ -64,7 +64,7 @@ pub fn layer_attention(
         Backend::Cpu => {
             let contiguous = |t: Option<&Tensor>| t.map(Tensor::contiguous).transpose();
             let op = Layer {
-                h: if value.is_contiguous() { h.clone() } else { Linked::from(h.tensor()?.contiguous()?) },
+                h: h.contiguous()?,
                 att_src: scoring.att_src.contiguous()?,
                 att_dst: scoring.att_dst.contiguous()?,
                 edge: contiguous(scoring.edge_scores)?,

@@ -3,11 +3,13 @@
 mod additive;
 mod attend;
 mod dynamic;
-mod dynamic_scores;
+mod extras;
 mod fused;
 mod layer;
+mod pairwise;
 
 pub use additive::{additive_attention, additive_attention_weights};
 pub use attend::attend;
-pub use dynamic::{dynamic_attention, dynamic_attention_weights};
+pub use dynamic::{DynamicScoring, dynamic_attention, dynamic_attention_weights};
+pub use extras::Extras;
 pub use layer::{Scoring, layer_attention};

@@ -4,6 +4,7 @@
 //! Channels are taken 32 (or 16) at a time, then 16, 8, 4 and one by one, so that any number of them is vector code.
 
 use super::Real;
+use super::rows::row;
 use super::simd::prefetch;
 
 /// How many edges are taken at once.
@@ -28,6 +29,43 @@ impl<'a, T> Rows<'a, T> {
             *r = &matrix[id as usize * width..][..width];
         }
         Self { rows, len: ids.len().min(BLOCK) }
+    }
+
+    /// The sums of rows of a matrix and rows of another, written to `scratch`: `matrix[ids[k]] + others[other_ids[k]]`.
+    #[inline(always)]
+    pub(super) fn sums(
+        scratch: &'a mut [T],
+        (matrix, ids): (&[T], &[u32]),
+        (others, other_ids): (&[T], &[u32]),
+        width: usize,
+    ) -> Self
+    where
+        T: Real,
+    {
+        let ends = ids.iter().zip(other_ids);
+        for (s, (&a, &b)) in scratch.chunks_exact_mut(width).zip(ends) {
+            let rows = row(matrix, a as usize, width).iter().zip(row(others, b as usize, width));
+            s.iter_mut().zip(rows).for_each(|(s, (&a, &b))| *s = a + b);
+        }
+        let mut rows: [&[T]; BLOCK] = [&[]; BLOCK];
+        for (r, s) in rows.iter_mut().zip(scratch.chunks_exact(width)) {
+            *r = s;
+        }
+        Self { rows, len: ids.len().min(BLOCK) }
+    }
+
+    /// A single row.
+    #[inline(always)]
+    pub(super) fn one(row: &'a [T]) -> Self {
+        let mut rows: [&[T]; BLOCK] = [&[]; BLOCK];
+        rows[0] = row;
+        Self { rows, len: 1 }
+    }
+
+    /// The first row, empty where there is none.
+    #[inline(always)]
+    pub(super) fn first(&self) -> &'a [T] {
+        self.rows[0]
     }
 
     #[inline(always)]
@@ -64,37 +102,53 @@ pub(super) fn add_weighted<T: Real>(
         }
         return;
     }
+    // What stands for `own` is not looked at.
+    accumulate(o, weights, rows.first(), rows, heads, channels, |w, _, v| w * v);
+}
+
+/// `o[h, c] += Σ f(w[k, h], own[h, c], rows[k][h, c])`, `weights` `[len, H]`.
+#[inline(always)]
+pub(super) fn accumulate<T: Real>(
+    o: &mut [T],
+    weights: &[T],
+    own: &[T],
+    rows: &Rows<'_, T>,
+    heads: usize,
+    channels: usize,
+    f: impl Fn(T, T, T) -> T + Copy,
+) {
     for h in 0..heads {
         let (mut at, end) = (h * channels, (h + 1) * channels);
         while at < end {
             at += match end - at {
-                32.. => sum_lanes::<T, 32>(o, weights, rows, heads, h, at),
-                16.. => sum_lanes::<T, 16>(o, weights, rows, heads, h, at),
-                8.. => sum_lanes::<T, 8>(o, weights, rows, heads, h, at),
-                4.. => sum_lanes::<T, 4>(o, weights, rows, heads, h, at),
-                _ => sum_lanes::<T, 1>(o, weights, rows, heads, h, at),
+                32.. => sum_lanes::<T, 32>(o, weights, own, rows, (heads, h), at, f),
+                16.. => sum_lanes::<T, 16>(o, weights, own, rows, (heads, h), at, f),
+                8.. => sum_lanes::<T, 8>(o, weights, own, rows, (heads, h), at, f),
+                4.. => sum_lanes::<T, 4>(o, weights, own, rows, (heads, h), at, f),
+                _ => sum_lanes::<T, 1>(o, weights, own, rows, (heads, h), at, f),
             };
         }
     }
 }
 
-/// The columns `at..at + K` of [`add_weighted`], in registers; returns K.
+/// The columns `at..at + K` of [`accumulate`], in registers; returns K.
 #[inline(always)]
 fn sum_lanes<T: Real, const K: usize>(
     o: &mut [T],
     weights: &[T],
+    own: &[T],
     rows: &Rows<'_, T>,
-    heads: usize,
-    head: usize,
+    (heads, head): (usize, usize),
     at: usize,
+    f: impl Fn(T, T, T) -> T,
 ) -> usize {
-    let o = &mut o[at..at + K];
+    let (o, own) = (&mut o[at..at + K], &own[at..at + K]);
     let mut sums = [T::zero(); K];
     sums.copy_from_slice(o);
     for (w, v) in weights.chunks_exact(heads).zip(rows.iter()) {
         let (w, v) = (w[head], &v[at..at + K]);
         for l in 0..K {
-            sums[l] += w * v[l];
+            sums[l] += f(w, own[l], v[l]);
         }
     }
     o.copy_from_slice(&sums);
@@ -117,18 +171,28 @@ pub(super) fn dots<T: Real>(out: &mut [T], a: &[T], rows: &Rows<'_, T>, heads: u
     }
 }
 
-/// `⟨a, b⟩`, summed in 16 lanes, then 4, then one.
+/// `⟨a, b⟩`, summed as [`sum_of`].
 #[inline(always)]
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    sum_of([a, b], |[a, b]| a * b)
+}
+
+/// `Σ f(a[l], b[l], …)` over slices of one length, summed in 16 lanes, then 4, then one.
+#[inline(always)]
+pub(super) fn sum_of<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    let n = slices[0].len();
+    let slices = slices.map(|s| &s[..n]);
     let mut lanes = [T::zero(); 16];
-    for (a, b) in a.iter().zip(b) {
+    let mut at = 0;
+    while at + 16 <= n {
+        let parts = slices.map(|s| &s[at..at + 16]);
         for l in 0..16 {
-            lanes[l] += a[l] * b[l];
+            lanes[l] += f(parts.map(|p| p[l]));
         }
+        at += 16;
     }
     let mut four = [T::zero(); 4];
-    if !a.is_empty() {
+    if at > 0 {
         let mut eight = [T::zero(); 8];
         for l in 0..8 {
             eight[l] = lanes[l] + lanes[l + 8];
@@ -137,15 +201,16 @@ pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
             four[l] = eight[l] + eight[l + 4];
         }
     }
-    let ((a, a_rest), (b, b_rest)) = (a_rest.as_chunks::<4>(), b_rest.as_chunks::<4>());
-    for (a, b) in a.iter().zip(b) {
+    while at + 4 <= n {
+        let parts = slices.map(|s| &s[at..at + 4]);
         for l in 0..4 {
-            four[l] += a[l] * b[l];
+            four[l] += f(parts.map(|p| p[l]));
         }
+        at += 4;
     }
     let mut total = (four[0] + four[2]) + (four[1] + four[3]);
-    for (&a, &b) in a_rest.iter().zip(b_rest) {
-        total += a * b;
+    for l in at..n {
+        total += f(slices.map(|s| s[l]));
     }
     total
 }

@@ -81,6 +81,32 @@ pub(crate) fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: Option<
     unsafe { out.assume_init() }
 }
 
+/// `Σ a · b` over pairs of matrices, `[rows, columns]`, where no `a` is transposed.
+pub(crate) fn sum_of_products<T: Real>(
+    terms: &[(Matrix<'_, T>, Matrix<'_, T>)],
+    rows: usize,
+    columns: usize,
+) -> Vec<T> {
+    if terms.is_empty() || columns == 0 {
+        return vec![T::zero(); rows * columns];
+    }
+    let mut out = Fresh::new(rows * columns);
+    let multiply_all = |first: usize, n: usize, part: &mut [MaybeUninit<T>], threads| {
+        for (k, &(a, b)) in terms.iter().enumerate() {
+            multiply(a.panel(first, n), b, part, k > 0, threads);
+        }
+    };
+    if rows <= PANEL {
+        multiply_all(0, rows, out.parts(), threads());
+    } else {
+        out.parts().par_chunks_mut(PANEL * columns).enumerate().for_each(|(k, part)| {
+            multiply_all(k * PANEL, PANEL, part, Parallelism::None);
+        });
+    }
+    // SAFETY: the first of the products has written all of it: at once, or in chunks that cover it.
+    unsafe { out.assume_init() }
+}
+
 /// `aᵀ · b`, row-major, for matrices of equally many rows: the gradient of a weight. Where there are many rows and the
 /// product is small, the sum over the rows is cut.
 pub(crate) fn transposed_product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {

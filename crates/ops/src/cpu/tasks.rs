@@ -18,13 +18,15 @@ pub(super) enum Per {
     Row(usize),
     /// That many for each edge, in the order of the compressed form.
     Edge(usize),
+    /// That many for each task.
+    Task(usize),
 }
 
 /// Computes `N` results, filled with zeros before each call.
 ///
 /// `f` gets a task and the part of each result that belongs to it. For a part of a cut row, the parts of
 /// [`Per::Row`] are not the row's but partial results; `merge` gets all of them, one after the other, and the row's
-/// own part. Parts of [`Per::Edge`] are empty there.
+/// own part. Parts of [`Per::Edge`] and [`Per::Task`] are empty there.
 pub(super) fn fill<T: Real, const N: usize>(
     csr: &Csr,
     results: [Per; N],
@@ -37,6 +39,7 @@ pub(super) fn fill<T: Real, const N: usize>(
         Fresh::<T>::new(match r {
             Per::Row(width) => csr.rows() * width,
             Per::Edge(width) => csr.columns().len() * width,
+            Per::Task(width) => tasks.len() * width,
         })
     });
     let mut partial =
@@ -63,6 +66,7 @@ pub(super) fn fill<T: Real, const N: usize>(
                 Per::Row(width) if task.part.is_some() => take(&mut partial_rest[n], width),
                 Per::Row(width) => take(&mut rest[n], task.rows.len() * width),
                 Per::Edge(width) => take(&mut rest[n], task.edges.len() * width),
+                Per::Task(width) => take(&mut rest[n], width),
             }),
         ));
     }

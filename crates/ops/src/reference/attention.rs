@@ -4,7 +4,7 @@ use candle_geometric_graph::EdgeIndex;
 use super::scatter::{gather_dst, gather_src, sum};
 use super::softmax::segment_softmax;
 use super::{dropout, leaky_relu};
-use crate::{Dropout, Result, Scoring};
+use crate::{Dropout, DynamicScoring, Result, Scoring};
 
 /// [`crate::attend`].
 ///
@@ -76,20 +76,18 @@ pub fn additive_attention_weights(
     segment_softmax(&leaky_relu(&scores, negative_slope)?, edges)
 }
 
-/// [`crate::dynamic_attention`].
+/// [`crate::dynamic_attention`], with dropout and nothing else of its [`Extras`](crate::Extras).
 ///
 /// # Errors
 /// If Candle fails.
 pub fn dynamic_attention(
     x_src: &Tensor,
     x_dst: &Tensor,
-    edge_terms: Option<&Tensor>,
-    att: &Tensor,
+    scoring: DynamicScoring<'_>,
     edges: &EdgeIndex,
-    negative_slope: f64,
     attention_dropout: Option<Dropout>,
 ) -> Result<Tensor> {
-    let alpha = dynamic_attention_weights(x_src, x_dst, edge_terms, att, edges, negative_slope)?;
+    let alpha = dynamic_attention_weights(x_src, x_dst, scoring, edges)?;
     weighted_sum(&dropped(alpha, attention_dropout)?, x_src, edges)
 }
 
@@ -100,10 +98,8 @@ pub fn dynamic_attention(
 pub fn dynamic_attention_weights(
     x_src: &Tensor,
     x_dst: &Tensor,
-    edge_terms: Option<&Tensor>,
-    att: &Tensor,
+    DynamicScoring { att, edge_terms, negative_slope }: DynamicScoring<'_>,
     edges: &EdgeIndex,
-    negative_slope: f64,
 ) -> Result<Tensor> {
     let (heads, channels) = att.dims2()?;
     let mut terms = (gather_src(x_src, edges)? + gather_dst(x_dst, edges)?)?;

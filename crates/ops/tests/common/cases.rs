@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::Stream;
-use candle_geometric_ops::{self as ops, Dropout, Reduce, Result, reference};
+use candle_geometric_ops::{self as ops, Dropout, DynamicScoring, Extras, Reduce, Result, reference};
 
 use super::naive::{self, Mat};
 
@@ -23,6 +23,10 @@ const SLOPE: f64 = 0.2;
 
 pub fn dropped() -> Option<Dropout> {
     Some(Dropout { p: 0.4, stream: Stream::new(11, 3) })
+}
+
+fn dynamic<'a>(edge_terms: Option<&'a Tensor>, att: &'a Tensor) -> DynamicScoring<'a> {
+    DynamicScoring { att, edge_terms, negative_slope: SLOPE }
 }
 
 fn n_src(e: &EdgeIndex, f: usize) -> Vec<usize> {
@@ -153,8 +157,8 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dynamic_attention",
             shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C), vec![H, C]],
-            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], None, &t[2], e, SLOPE, None),
-            reference: |t, e| reference::dynamic_attention(&t[0], &t[1], None, &t[2], e, SLOPE, None),
+            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], dynamic(None, &t[2]), e, Extras::default()),
+            reference: |t, e| reference::dynamic_attention(&t[0], &t[1], dynamic(None, &t[2]), e, None),
             naive: |m, e| {
                 let scores = naive::dynamic_scores(&m[0], &m[1], None, &m[2], SLOPE, e);
                 naive::weighted_sum(&naive::softmax(&scores, H, e), &m[0], H, e)
@@ -163,9 +167,12 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dynamic_attention, edge terms and dropout",
             shapes: |e| vec![n_src(e, H * 16), n_dst(e, H * 16), n_edges(e, H * 16), vec![H, 16]],
-            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE, dropped()),
+            ours: |t, e| {
+                let extras = Extras { dropout: dropped(), ..Extras::default() };
+                ops::dynamic_attention(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e, extras)
+            },
             reference: |t, e| {
-                reference::dynamic_attention(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE, dropped())
+                reference::dynamic_attention(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e, dropped())
             },
             naive: |m, e| {
                 let scores = naive::dynamic_scores(&m[0], &m[1], Some(&m[2]), &m[3], SLOPE, e);
@@ -176,9 +183,9 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dynamic_attention_weights",
             shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C), n_edges(e, H * C), vec![H, C]],
-            ours: |t, e| ops::dynamic_attention_weights(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE),
+            ours: |t, e| ops::dynamic_attention_weights(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e),
             reference: |t, e| {
-                reference::dynamic_attention_weights(&t[0], &t[1], Some(&t[2]), &t[3], e, SLOPE)
+                reference::dynamic_attention_weights(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e)
             },
             naive: |m, e| {
                 let scores = naive::dynamic_scores(&m[0], &m[1], Some(&m[2]), &m[3], SLOPE, e);
