@@ -44,7 +44,8 @@ mod spmm;
 pub use activation::{elu, leaky_relu, relu};
 pub use attention::{
     DynamicScoring, Extras, Scoring, additive_attention, additive_attention_weights, attend,
-    dynamic_attention, dynamic_attention_weights, layer_attention,
+    dot_product_attention, dot_product_attention_weights, dynamic_attention, dynamic_attention_weights,
+    layer_attention,
 };
 pub use dropout::{Dropout, dropout};
 pub use edge_attr::{edge_select, self_loop_attr};

@@ -4,6 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor};
+use candle_geometric_graph::rng::Stream;
 use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
 use candle_geometric_ops::{self as ops, DynamicScoring, Extras, Reduce, reference};
 use common::{assert_close, cases, graphs, numbers, random, random_edges, with_gradients};
@@ -92,6 +93,29 @@ fn large_scores_are_harmless_and_nan_is_not_hidden() {
     assert!(spoilt[..3].iter().all(|v| v.is_nan()) && spoilt[3] == 1.);
     let max = ops::scatter(&vector(&[1., f64::NAN, 2., 3.]), &edges, Reduce::Max).unwrap();
     assert!(numbers(&max)[0].is_nan() && numbers(&max)[1] == 3.);
+}
+
+/// Scores of ±10⁴, forward and backward; the largest takes all.
+#[test]
+fn large_dot_products_are_harmless() {
+    let edges = EdgeIndex::new(vec![0, 1, 2, 2], vec![0, 0, 0, 1], 3).unwrap();
+    let rows = |v: [f64; 3]| vector(&v).reshape((3, 1)).unwrap().broadcast_as((3, 4)).unwrap();
+    let (query, key, value) = (rows([100., -100., 0.]), rows([50., -50., -50.]), random(&[3, 4], 1));
+    let terms = random(&[4, 4], 2);
+    for dtype in [DType::F32, DType::F64] {
+        let args = [&query, &key, &value, &terms].map(|t| t.to_dtype(dtype).unwrap());
+        let alpha = ops::dot_product_attention_weights(&args[0], &args[1], None, 1, &edges).unwrap();
+        assert_eq!(numbers(&alpha), [1., 0., 0., 1.]);
+        for attention in [ops::dot_product_attention, reference::dot_product_attention] {
+            let (out, gradients) = with_gradients(&args, |t| {
+                attention(&t[0], &t[1], &t[2], Some(&t[3]), 1, &edges, cases::dropped())
+            });
+            assert!([&out].into_iter().chain(&gradients).flat_map(numbers).all(|v| v.is_finite()));
+            let out = attention(&args[0], &args[1], &args[2], None, 1, &edges, None).unwrap();
+            let rows = numbers(&args[2]);
+            assert_eq!(numbers(&out), [&rows[..4], &rows[8..], &[0.; 4]].concat());
+        }
+    }
 }
 
 #[test]
@@ -191,6 +215,10 @@ fn arguments_that_do_not_fit_are_named() {
         let scoring = DynamicScoring { att: a, edge_terms: Some(e), negative_slope: 0.2 };
         ops::dynamic_attention(s, d, scoring, &edges, Extras::default())
     };
+    let dot = |q: &Tensor, k: &Tensor, v: &Tensor, e: &Tensor, heads| {
+        ops::dot_product_attention(q, k, v, Some(e), heads, &edges, None)
+    };
+    let p = Some(ops::Dropout { p: 1.5, stream: Stream::new(0, 0) });
     let (v, s, d, e) = (t(&[4, 6]), t(&[4, 2]), t(&[6, 2]), t(&[10, 2]));
     let (xs, xd, xe, a) = (t(&[4, 6]), t(&[6, 6]), t(&[10, 6]), t(&[2, 3]));
     let looped = transforms::with_self_loops(&random_edges(4, 4, 5, 1)).unwrap();
@@ -218,6 +246,20 @@ fn arguments_that_do_not_fit_are_named() {
         (dynamic(&xs, &xs, &xe, &a), ["x_dst", "[6, 6]", "[4, 6]"]),
         (dynamic(&xs, &xd, &t(&[10, 2]), &a), ["edge_terms", "[10, 6]", "[10, 2]"]),
         (dynamic(&xs, &xd, &xe, &t(&[6])), ["att", "[H, C]", "[6]"]),
+        (dot(&t(&[4, 6]), &xs, &xs, &xe, 2), ["query", "[6, _]", "[4, 6]"]),
+        (dot(&xd, &xs, &xs, &xe, 4), ["query", "4 heads", "6 columns"]),
+        (dot(&xd, &xs, &xs, &xe, 0), ["query", "0 heads", "6 columns"]),
+        (dot(&xd, &t(&[4, 5]), &xs, &xe, 2), ["key", "[4, 6]", "[4, 5]"]),
+        (dot(&xd, &xs, &xd, &xe, 2), ["value", "[4, 6]", "[6, 6]"]),
+        (dot(&xd, &xs, &f32(&[4, 6]), &xe, 2), ["value", "F64", "F32"]),
+        (dot(&xd, &xs, &xs, &t(&[10, 2]), 2), ["edge_terms", "[10, 6]", "[10, 2]"]),
+        (dot(&xd, &xs, &xs, &f32(&[10, 6]), 2), ["edge_terms", "F64", "F32"]),
+        (dot(&ids, &xs, &xs, &xe, 2), ["query", "f32", "U32"]),
+        (ops::dot_product_attention(&xd, &xs, &xs, None, 2, &edges, p), ["dropout p", "[0, 1]", "1.5"]),
+        (
+            ops::dot_product_attention_weights(&xd, &xs, Some(&e), 2, &edges),
+            ["edge_terms", "[10, 6]", "[10, 2]"],
+        ),
         (ops::linear(&v, &t(&[3, 5]), None), ["x", "[…, 5]", "[4, 6]"]),
         (ops::linear(&v, &t(&[3]), None), ["weight", "[O, I]", "[3]"]),
         (ops::linear(&v, &t(&[3, 6]), Some(&t(&[4]))), ["bias", "[3]", "[4]"]),

@@ -110,11 +110,60 @@ pub fn dynamic_attention_weights(
     segment_softmax(&terms.broadcast_mul(att)?.sum(2)?, edges)
 }
 
+/// [`crate::dot_product_attention`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn dot_product_attention(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    edge_terms: Option<&Tensor>,
+    heads: usize,
+    edges: &EdgeIndex,
+    attention_dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let alpha = dot_product_attention_weights(query, key, edge_terms, heads, edges)?;
+    let messages = at_edges(value, edge_terms, edges)?;
+    weighted_messages(&dropped(alpha, attention_dropout)?, &messages, edges)
+}
+
+/// [`crate::dot_product_attention_weights`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn dot_product_attention_weights(
+    query: &Tensor,
+    key: &Tensor,
+    edge_terms: Option<&Tensor>,
+    heads: usize,
+    edges: &EdgeIndex,
+) -> Result<Tensor> {
+    let channels = query.dim(1)? / heads;
+    let products = (gather_dst(query, edges)? * at_edges(key, edge_terms, edges)?)?;
+    let scores = products.reshape((edges.num_edges(), heads, channels))?.sum(2)?;
+    segment_softmax(&(scores / (channels as f64).sqrt())?, edges)
+}
+
+/// `x[source(e)] (+ edge_terms[e])` for every edge.
+fn at_edges(x: &Tensor, edge_terms: Option<&Tensor>, edges: &EdgeIndex) -> Result<Tensor> {
+    let rows = gather_src(x, edges)?;
+    match edge_terms {
+        Some(terms) => Ok((rows + terms)?),
+        None => Ok(rows),
+    }
+}
+
 /// `Σ alpha[e, h] · values[source(e), h]` over the in-edges of every destination.
 fn weighted_sum(alpha: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    weighted_messages(alpha, &gather_src(values, edges)?, edges)
+}
+
+/// `Σ alpha[e, h] · messages[e, h]` over the in-edges of every destination.
+fn weighted_messages(alpha: &Tensor, messages: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     let (num_edges, heads) = alpha.dims2()?;
-    let columns = values.dim(1)?;
-    let messages = gather_src(values, edges)?.reshape((num_edges, heads, columns / heads))?;
+    let columns = messages.dim(1)?;
+    let messages = messages.reshape((num_edges, heads, columns / heads))?;
     let messages = messages.broadcast_mul(&alpha.unsqueeze(2)?)?;
     sum(&messages.reshape((num_edges, columns))?, edges)
 }

@@ -15,8 +15,8 @@ mod spmm;
 
 pub use activation::{elu, leaky_relu, relu};
 pub use attention::{
-    additive_attention, additive_attention_weights, attend, dynamic_attention, dynamic_attention_weights,
-    layer_attention,
+    additive_attention, additive_attention_weights, attend, dot_product_attention,
+    dot_product_attention_weights, dynamic_attention, dynamic_attention_weights, layer_attention,
 };
 pub use dense::{bias_add, dropout, linear, mean_heads};
 pub use scatter::{gather_dst, gather_src, scatter};

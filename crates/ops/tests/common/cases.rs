@@ -193,6 +193,66 @@ pub fn all() -> Vec<Case> {
             },
         },
         Case {
+            name: "dot_product_attention",
+            shapes: |e| vec![n_dst(e, H * 8), n_src(e, H * 8), n_src(e, H * 8)],
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, None),
+            reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, None),
+            naive: |m, e| {
+                let scores = naive::dot_product_scores(&m[0], &m[1], None, H, e);
+                let alpha = naive::softmax(&scores, H, e);
+                naive::weighted_sum(&alpha, &m[2], H, e)
+            },
+        },
+        Case {
+            name: "dot_product_attention, edge terms",
+            shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C), n_src(e, H * C), n_edges(e, H * C)],
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, None),
+            reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, None),
+            naive: |m, e| {
+                let scores = naive::dot_product_scores(&m[0], &m[1], Some(&m[3]), H, e);
+                let alpha = naive::softmax(&scores, H, e);
+                naive::weighted_sum_with_terms(&alpha, &m[2], Some(&m[3]), H, e)
+            },
+        },
+        Case {
+            name: "dot_product_attention, dropout",
+            shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C), n_src(e, H * C)],
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, dropped()),
+            reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, dropped()),
+            naive: |m, e| {
+                let scores = naive::dot_product_scores(&m[0], &m[1], None, H, e);
+                let alpha = naive::dropout(&naive::softmax(&scores, H, e), &dropped().unwrap());
+                naive::weighted_sum(&alpha, &m[2], H, e)
+            },
+        },
+        Case {
+            name: "dot_product_attention, edge terms and dropout",
+            shapes: |e| vec![n_dst(e, H * 16), n_src(e, H * 16), n_src(e, H * 16), n_edges(e, H * 16)],
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, dropped()),
+            reference: |t, e| {
+                reference::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, dropped())
+            },
+            naive: |m, e| {
+                let scores = naive::dot_product_scores(&m[0], &m[1], Some(&m[3]), H, e);
+                let alpha = naive::dropout(&naive::softmax(&scores, H, e), &dropped().unwrap());
+                naive::weighted_sum_with_terms(&alpha, &m[2], Some(&m[3]), H, e)
+            },
+        },
+        Case {
+            name: "dot_product_attention_weights",
+            shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C)],
+            ours: |t, e| ops::dot_product_attention_weights(&t[0], &t[1], None, H, e),
+            reference: |t, e| reference::dot_product_attention_weights(&t[0], &t[1], None, H, e),
+            naive: |m, e| naive::softmax(&naive::dot_product_scores(&m[0], &m[1], None, H, e), H, e),
+        },
+        Case {
+            name: "dot_product_attention_weights, edge terms",
+            shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C), n_edges(e, H * C)],
+            ours: |t, e| ops::dot_product_attention_weights(&t[0], &t[1], Some(&t[2]), H, e),
+            reference: |t, e| reference::dot_product_attention_weights(&t[0], &t[1], Some(&t[2]), H, e),
+            naive: |m, e| naive::softmax(&naive::dot_product_scores(&m[0], &m[1], Some(&m[2]), H, e), H, e),
+        },
+        Case {
             name: "propagate",
             shapes: |e| vec![n_src(e, 3)],
             ours: |t, e| {

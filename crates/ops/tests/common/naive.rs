@@ -50,13 +50,24 @@ pub fn softmax(scores: &[f64], heads: usize, edges: &EdgeIndex) -> Vec<f64> {
 }
 
 pub fn weighted_sum(alpha: &[f64], values: &Mat, heads: usize, edges: &EdgeIndex) -> Vec<f64> {
+    weighted_sum_with_terms(alpha, values, None, heads, edges)
+}
+
+pub fn weighted_sum_with_terms(
+    alpha: &[f64],
+    values: &Mat,
+    edge: Option<&Mat>,
+    heads: usize,
+    edges: &EdgeIndex,
+) -> Vec<f64> {
     let channels = values.width / heads;
     let mut out = vec![0.0; edges.num_dst() * values.width];
     for (e, (j, i)) in edges.iter().enumerate() {
         for h in 0..heads {
             for c in 0..channels {
                 let k = h * channels + c;
-                out[i as usize * values.width + k] += alpha[e * heads + h] * values.row(j)[k];
+                let value = values.row(j)[k] + edge.map_or(0.0, |m| m.row(e as u32)[k]);
+                out[i as usize * values.width + k] += alpha[e * heads + h] * value;
             }
         }
     }
@@ -103,6 +114,28 @@ pub fn dynamic_scores(
                 score += att.row(h as u32)[c] * leaky(term, slope);
             }
             out.push(score);
+        }
+    }
+    out
+}
+
+pub fn dot_product_scores(
+    query: &Mat,
+    key: &Mat,
+    edge: Option<&Mat>,
+    heads: usize,
+    edges: &EdgeIndex,
+) -> Vec<f64> {
+    let channels = query.width / heads;
+    let mut out = Vec::new();
+    for (e, (j, i)) in edges.iter().enumerate() {
+        for h in 0..heads {
+            let mut score = 0.0;
+            for k in h * channels..(h + 1) * channels {
+                let key = key.row(j)[k] + edge.map_or(0.0, |m| m.row(e as u32)[k]);
+                score += query.row(i)[k] * key;
+            }
+            out.push(score / (channels as f64).sqrt());
         }
     }
     out
