@@ -9,6 +9,7 @@ use candle_geometric_nn::aggr::{
 };
 use candle_geometric_nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
+    TransformerConv, TransformerConvConfig,
 };
 use candle_geometric_nn::norm::{
     BatchNormConfig, GraphNormConfig, InstanceNormConfig, LayerNormConfig, Norm, NormKwargs, PairNormConfig,
@@ -37,6 +38,7 @@ fn defaults_are_those_of_pytorch_geometric() {
     round_trip(two, Gatv2ConvConfig::new(5, 4));
     round_trip(two, GcnConvConfig::new(5, 4));
     round_trip(two, SageConvConfig::new(5, 4));
+    round_trip(two, TransformerConvConfig::new(5, 4));
     let one = r#"{"in_channels":6}"#;
     round_trip(one, BatchNormConfig::new(6));
     round_trip(one, GraphNormConfig::new(6));
@@ -54,6 +56,10 @@ fn defaults_are_those_of_pytorch_geometric() {
     assert_eq!((gat.heads, gat.concat, gat.negative_slope, gat.dropout), (1, true, 0.2, 0.0));
     assert_eq!((gat.add_self_loops, gat.edge_dim, gat.fill_value), (true, None, FillValue::Mean));
     assert_eq!((gat.bias, gat.residual), (true, false));
+    let transformer = TransformerConvConfig::new(5, 4);
+    assert_eq!((transformer.heads, transformer.concat, transformer.beta), (1, true, false));
+    assert_eq!((transformer.dropout, transformer.edge_dim), (0.0, None));
+    assert_eq!((transformer.bias, transformer.root_weight), (true, true));
 }
 
 #[test]
@@ -115,6 +121,13 @@ fn numbers_out_of_range_are_named() {
     assert!(wide.contains("heads² · out_channels of at most 67108864"), "{wide}");
     let shared = Gatv2ConvConfig { share_weights: true, ..Gatv2ConvConfig::new((5, 7), 4) };
     assert!(Gatv2Conv::new(&shared, vb()).unwrap_err().to_string().contains("in_channels"));
+    let transformer = TransformerConvConfig { dropout: -0.1, ..TransformerConvConfig::new(5, 4) };
+    assert_eq!(
+        TransformerConv::new(&transformer, vb()).unwrap_err().to_string(),
+        "TransformerConv: dropout: expected a probability in [0, 1], got -0.1"
+    );
+    let transformer = TransformerConv::new(&TransformerConvConfig::new(5, 0), vb()).unwrap_err();
+    assert_eq!(transformer.to_string(), "TransformerConv: out_channels: expected at least 1, got 0");
     for text in ["", "Linear(6,5", "Linear(6,5),Foo", "Linear(0,5)", "Linear(6,5,bias=Maybe)"] {
         assert!(text.parse::<MlpConfig>().is_err(), "{text}");
     }
@@ -144,6 +157,15 @@ fn wrong_shapes_are_named() {
         "Gatv2Conv: x_dst: expected [2, 7] ([nodes, in_channels]), got [2, 5]"
     );
     assert!(pair.forward((&x_src, None), &b).unwrap_err().to_string().contains("x_dst"));
+    let transformer = TransformerConv::new(&TransformerConvConfig::new((5, 7), 4), vb()).unwrap();
+    assert_eq!(
+        transformer.forward((&x_src, &zeros(&[3, 7])), &b).unwrap_err().to_string(),
+        "TransformerConv: x_dst: expected [2, 7] ([nodes, in_channels]), got [3, 7]"
+    );
+    assert_eq!(
+        transformer.forward((&zeros(&[3, 6]), &zeros(&[2, 7])), &b).unwrap_err().to_string(),
+        "TransformerConv: x_src: expected [3, 5] ([nodes, in_channels]), got [3, 6]"
+    );
     let residual = GatConvConfig { residual: true, ..GatConvConfig::new((5, 7), 4) };
     let residual = GatConv::new(&residual, vb()).unwrap();
     assert!(residual.forward((&x_src, None), &b).unwrap_err().to_string().contains("residual"));
@@ -168,6 +190,8 @@ fn features_need_not_be_contiguous() {
     let gat = GatConv::new(&edges, vb.pp("gat")).unwrap();
     let edges = Gatv2ConvConfig { edge_dim: Some(2), heads: 2, ..Gatv2ConvConfig::new(5, 4) };
     let gatv2 = Gatv2Conv::new(&edges, vb.pp("gatv2")).unwrap();
+    let edges = TransformerConvConfig { edge_dim: Some(2), beta: true, ..TransformerConvConfig::new(5, 4) };
+    let graph_transformer = TransformerConv::new(&edges, vb.pp("graph_transformer")).unwrap();
     let gcn = GcnConv::new(&GcnConvConfig::new(5, 4), vb.pp("gcn")).unwrap();
     let sage = SageConvConfig { aggr: Aggr::Max.into(), ..SageConvConfig::new(5, 4) };
     let sage = SageConv::new(&sage, vb.pp("sage")).unwrap();
@@ -182,6 +206,7 @@ fn features_need_not_be_contiguous() {
         let mut out = vec![
             gat.forward_edges(x, &g, Some(f), Mode::Eval).unwrap(),
             gatv2.forward_edges(x, &g, Some(f), Mode::Eval).unwrap(),
+            graph_transformer.forward_edges(x, &g, Some(f), Mode::Eval).unwrap(),
             gcn.forward(x, &g).unwrap(),
             sage.forward(x, &g).unwrap(),
             softmax.forward(x, &batch).unwrap(),

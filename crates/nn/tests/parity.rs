@@ -13,6 +13,7 @@ use candle_geometric_nn::aggr::{
 };
 use candle_geometric_nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
+    TransformerConv, TransformerConvConfig,
 };
 use candle_geometric_nn::norm::{
     GraphNorm, GraphNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, PairNorm,
@@ -39,6 +40,7 @@ const LAYERS: &[&str] = &[
     "Set2Set",
     "SetTransformerAggregation",
     "SoftmaxAggregation",
+    "TransformerConv",
 ];
 
 /// One file: the layer, its arguments as JSON text, its tensors.
@@ -156,6 +158,12 @@ fn build(case: &Case, vb: VarBuilder) -> Result<Layer> {
             })
         }),
         "GATv2Conv" => Gatv2Conv::new(&case.config::<Gatv2ConvConfig>(), vb).map(|l| {
+            boxed(move |i| {
+                let (y, a) = l.forward_with_attention(i.nodes(), i.edges(), i.edge_attr(), Mode::Eval)?;
+                Ok((y, with_attention.then_some(a)))
+            })
+        }),
+        "TransformerConv" => TransformerConv::new(&case.config::<TransformerConvConfig>(), vb).map(|l| {
             boxed(move |i| {
                 let (y, a) = l.forward_with_attention(i.nodes(), i.edges(), i.edge_attr(), Mode::Eval)?;
                 Ok((y, with_attention.then_some(a)))

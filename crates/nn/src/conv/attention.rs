@@ -36,7 +36,7 @@ impl Edges {
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
     ) -> Result<(EdgeIndex, Option<Tensor>)> {
-        let edge_attr = self.check(edges, edge_attr)?;
+        let edge_attr = check_edge_attr(self.layer, self.edge_dim, edges, edge_attr)?;
         if !self.add_self_loops {
             return Ok((edges.clone(), edge_attr));
         }
@@ -44,26 +44,32 @@ impl Edges {
         let filled = edge_attr.map(|a| ops::self_loop_attr(&a, &looped, self.fill_value)).transpose()?;
         Ok((looped.edges.clone(), filled))
     }
+}
 
-    fn check(&self, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Option<Tensor>> {
-        let e = edges.num_edges();
-        match (self.edge_dim, edge_attr) {
-            (None, None) => Ok(None),
-            (Some(1), Some(a)) if a.dims() == [e] => Ok(Some(a.unsqueeze(1)?)),
-            (Some(d), Some(a)) if a.dims() == [e, d] => Ok(Some(a.clone())),
-            (Some(d), a) => Err(Error::argument(
-                self.layer,
-                "edge_attr",
-                format!("[{e}, {d}], because the layer has edge_dim = {d}"),
-                a.map_or("none".to_string(), |a| format!("{:?}", a.dims())),
-            )),
-            (None, Some(a)) => Err(Error::argument(
-                self.layer,
-                "edge_attr",
-                "none, because the layer has no edge_dim (set it to use edge features)",
-                format!("{:?}", a.dims()),
-            )),
-        }
+/// Edge features as `[E, D]`, which a layer with an `edge_dim` must have and one without must not.
+pub(super) fn check_edge_attr(
+    layer: &'static str,
+    edge_dim: Option<usize>,
+    edges: &EdgeIndex,
+    edge_attr: Option<&Tensor>,
+) -> Result<Option<Tensor>> {
+    let e = edges.num_edges();
+    match (edge_dim, edge_attr) {
+        (None, None) => Ok(None),
+        (Some(1), Some(a)) if a.dims() == [e] => Ok(Some(a.unsqueeze(1)?)),
+        (Some(d), Some(a)) if a.dims() == [e, d] => Ok(Some(a.clone())),
+        (Some(d), a) => Err(Error::argument(
+            layer,
+            "edge_attr",
+            format!("[{e}, {d}], because the layer has edge_dim = {d}"),
+            a.map_or("none".to_string(), |a| format!("{:?}", a.dims())),
+        )),
+        (None, Some(a)) => Err(Error::argument(
+            layer,
+            "edge_attr",
+            "none, because the layer has no edge_dim (set it to use edge features)",
+            format!("{:?}", a.dims()),
+        )),
     }
 }
 
@@ -191,7 +197,6 @@ pub(super) fn check_numbers(
     heads: usize,
     out_channels: usize,
     dropout: f64,
-    negative_slope: f64,
 ) -> Result<()> {
     for (argument, value) in [("heads", heads), ("out_channels", out_channels)] {
         if value == 0 {
@@ -205,9 +210,13 @@ pub(super) fn check_numbers(
     if !(0.0..=1.0).contains(&dropout) {
         return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));
     }
-    if !negative_slope.is_finite() {
-        let actual = negative_slope.to_string();
-        return Err(Error::argument(layer, "negative_slope", "a finite number", actual));
-    }
     Ok(())
+}
+
+/// Checks the slope of a leaky ReLU.
+pub(super) fn check_slope(layer: &'static str, negative_slope: f64) -> Result<()> {
+    if negative_slope.is_finite() {
+        return Ok(());
+    }
+    Err(Error::argument(layer, "negative_slope", "a finite number", negative_slope.to_string()))
 }

@@ -4,7 +4,7 @@ use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, Edges, HeadVectors, Output, check_numbers};
+use super::attention::{Attention, Edges, HeadVectors, Output, check_numbers, check_slope};
 use crate::config::{self, Channels};
 use crate::{Linear, Mode, Nodes, Result};
 
@@ -129,7 +129,8 @@ impl GatConv {
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &GatConvConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        check_numbers(LAYER, c.heads, c.out_channels, c.dropout, c.negative_slope)?;
+        check_numbers(LAYER, c.heads, c.out_channels, c.dropout)?;
+        check_slope(LAYER, c.negative_slope)?;
         let hc = c.heads * c.out_channels;
         let lin = match c.in_channels {
             Channels::One(i) => Projection::Shared(Linear::glorot(i, hc, false, vb.pp("lin"))?),

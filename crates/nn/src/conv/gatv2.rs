@@ -4,7 +4,7 @@ use candle_geometric_ops::{self as ops, DynamicScoring, Extras, Linked};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, Edges, Output, check_numbers};
+use super::attention::{Attention, Edges, Output, check_numbers, check_slope};
 use crate::config::{self, Channels};
 use crate::{Error, Linear, Mode, Nodes, Result, init};
 
@@ -130,7 +130,8 @@ impl Gatv2Conv {
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &Gatv2ConvConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        check_numbers(LAYER, c.heads, c.out_channels, c.dropout, c.negative_slope)?;
+        check_numbers(LAYER, c.heads, c.out_channels, c.dropout)?;
+        check_slope(LAYER, c.negative_slope)?;
         let (src, dst) = (c.in_channels.source(), c.in_channels.destination());
         if c.share_weights && src != dst {
             let expected = "one number of channels, because the layer has share_weights = true";

@@ -5,6 +5,7 @@ mod gat;
 mod gatv2;
 mod gcn;
 mod sage;
+mod transformer;
 mod weights;
 
 pub use attention::Attention;
@@ -12,3 +13,4 @@ pub use gat::{GatConv, GatConvConfig};
 pub use gatv2::{Gatv2Conv, Gatv2ConvConfig};
 pub use gcn::{GcnConv, GcnConvConfig};
 pub use sage::{SageConv, SageConvConfig};
+pub use transformer::{TransformerConv, TransformerConvConfig};

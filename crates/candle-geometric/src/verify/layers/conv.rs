@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{
     Attention, GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv,
-    SageConvConfig,
+    SageConvConfig, TransformerConv, TransformerConvConfig,
 };
 use candle_geometric::ops;
 use candle_nn::VarBuilder;
@@ -43,6 +43,15 @@ pub(super) fn gcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result
 pub(super) fn sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = SageConv::new(&config::<SageConvConfig>(kwargs, inputs)?, vb)?;
     Ok(vec![("", conv.forward(inputs.nodes()?, &inputs.edges()?)?)])
+}
+
+pub(super) fn transformer(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let conv = TransformerConv::new(&config::<TransformerConvConfig>(kwargs, inputs)?, vb)?;
+    let (x, edges, edge_attr) = (inputs.nodes()?, inputs.edges()?, inputs.optional("edge_attr"));
+    if inputs.wants("y") {
+        return attended(conv.forward_with_attention(x, &edges, edge_attr, Mode::Eval)?);
+    }
+    Ok(vec![("", conv.forward_edges(x, &edges, edge_attr, Mode::Eval)?)])
 }
 
 /// What PyG returns with `return_attention_weights=True`.

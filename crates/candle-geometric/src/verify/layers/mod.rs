@@ -20,6 +20,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("GATv2Conv", conv::gatv2),
     ("GCNConv", conv::gcn),
     ("SAGEConv", conv::sage),
+    ("TransformerConv", conv::transformer),
     ("softmax", function::softmax),
     ("GAT", model::gat),
     ("GCN", model::gcn),

@@ -1,0 +1,250 @@
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_ops as ops;
+use candle_nn::VarBuilder;
+use candle_nn::ops::sigmoid;
+use serde::{Deserialize, Serialize};
+
+use super::attention::{Attention, check_edge_attr, check_numbers};
+use crate::config::{self, Channels};
+use crate::{Error, Linear, Mode, Nodes, Result};
+
+const LAYER: &str = "TransformerConv";
+
+/// The arguments of [`TransformerConv`], with PyTorch Geometric's names and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerConvConfig {
+    /// I: one number, or a pair for a bipartite graph.
+    pub in_channels: Channels,
+    /// C, the channels of each head.
+    pub out_channels: usize,
+    /// H, the number of heads. Default 1.
+    #[serde(default = "config::one")]
+    pub heads: usize,
+    /// Whether heads are concatenated (H·C outputs) or averaged (C outputs). Default true.
+    #[serde(default = "config::yes")]
+    pub concat: bool,
+    /// Whether a gate mixes what the neighbours say with the node's own features, instead of a sum. Without effect
+    /// where `root_weight` is false. Default false.
+    #[serde(default)]
+    pub beta: bool,
+    /// The probability with which a weight α is dropped in training. Default 0.
+    #[serde(default)]
+    pub dropout: f64,
+    /// D, the number of edge features; none if edges have no features. Default none.
+    #[serde(default)]
+    pub edge_dim: Option<usize>,
+    /// Whether the linear maps of nodes have a bias. Default true.
+    #[serde(default = "config::yes")]
+    pub bias: bool,
+    /// Whether a linear map of the destinations' features is added. Default true.
+    #[serde(default = "config::yes")]
+    pub root_weight: bool,
+}
+
+impl TransformerConvConfig {
+    /// The defaults of PyTorch Geometric.
+    pub fn new(in_channels: impl Into<Channels>, out_channels: usize) -> Self {
+        Self {
+            in_channels: in_channels.into(),
+            out_channels,
+            heads: 1,
+            concat: true,
+            beta: false,
+            dropout: 0.0,
+            edge_dim: None,
+            bias: true,
+            root_weight: true,
+        }
+    }
+}
+
+/// The graph transformer: attention by dot products (Shi, Huang, Feng, Zhong, Wang, Sun, *Masked Label Prediction:
+/// Unified Message Passing Model for Semi-Supervised Classification*, IJCAI 2021, eqs. 3 to 5).
+///
+/// For every edge e from j to i and every head, with q = W_q x + b_q, k = W_k x + b_k, v = W_v x + b_v:
+///
+/// > s(e) = ⟨q_i, k_j + W_e f_e⟩ / √C
+/// >
+/// > α(e) = exp s(e) / Σ exp s(e') over the in-edges e' of i
+/// >
+/// > m_i = Σ α(e) (v_j + W_e f_e)
+/// >
+/// > x'_i = m_i + r_i, with r_i = W_s x_i + b_s where the layer has a `root_weight`, else 0
+///
+/// and with `beta` instead x'_i = β_i r_i + (1 − β_i) m_i, where β_i = sigmoid ⟨w, \[m_i ‖ r_i ‖ m_i − r_i\]⟩. Self-loops
+/// are not added. A node without in-edges has m_i = 0.
+///
+/// Shapes: x `[N, I]`, or x_src `[N_src, I_src]` and x_dst `[N_dst, I_dst]`; edge_attr `[E, D]`; result
+/// `[N_dst, H·C]`, or `[N_dst, C]` where heads are averaged (m is).
+///
+/// Parameters, as in PyTorch Geometric: `lin_key`, `lin_value` (source) and `lin_query` (destination) with weight
+/// `[H·C, I]` and bias `[H·C]`, `lin_edge.weight` `[H·C, D]`, `lin_skip` with weight `[O, I_dst]` and bias `[O]` for O
+/// outputs, `lin_beta.weight` `[1, 3·O]` with `beta`. There is a `lin_skip` without `root_weight` too, as there is in
+/// PyTorch Geometric's `state_dict`; it is then not used.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_geometric_graph::EdgeIndex;
+/// use candle_geometric_nn::{Mode, SeededVarMap, conv::{TransformerConv, TransformerConvConfig}};
+/// # fn main() -> Result<(), candle_geometric_nn::Error> {
+/// let edges = EdgeIndex::new(vec![0, 1, 2], vec![1, 0, 1], 3)?;
+/// let x = Tensor::ones((3, 5), DType::F32, &Device::Cpu)?;
+/// let bonds = Tensor::new(&[1f32, 2., 1.], &Device::Cpu)?;
+/// let config = TransformerConvConfig { heads: 2, beta: true, edge_dim: Some(1), ..TransformerConvConfig::new(5, 4) };
+/// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
+/// let conv = TransformerConv::new(&config, vb)?;
+/// let (out, attention) = conv.forward_with_attention(&x, &edges, Some(&bonds), Mode::Eval)?;
+/// assert_eq!(out.dims(), [3, 8]);
+/// assert_eq!(attention.alpha.dims(), [3, 2]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct TransformerConv {
+    config: TransformerConvConfig,
+    lin_key: Linear,
+    lin_query: Linear,
+    lin_value: Linear,
+    lin_skip: Linear,
+    lin_edge: Option<Linear>,
+    lin_beta: Option<Linear>,
+}
+
+/// What the attention is computed from, and what comes after it.
+struct Terms {
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edge: Option<Tensor>,
+    /// r, `[N_dst, O]`.
+    skip: Option<Tensor>,
+}
+
+impl TransformerConv {
+    /// A layer with the parameters that `vb` gives.
+    ///
+    /// # Errors
+    /// If an argument is out of range, or `vb` has no such parameters.
+    pub fn new(config: &TransformerConvConfig, vb: VarBuilder) -> Result<Self> {
+        let c = config.clone();
+        check_numbers(LAYER, c.heads, c.out_channels, c.dropout)?;
+        let (src, dst) = (c.in_channels.source(), c.in_channels.destination());
+        let hc = c.heads * c.out_channels;
+        let outputs = if c.concat { hc } else { c.out_channels };
+        let edge_map = |d| Linear::new(d, hc, false, vb.pp("lin_edge"));
+        let gate = || Linear::new(outputs.saturating_mul(3), 1, false, vb.pp("lin_beta"));
+        Ok(Self {
+            lin_key: Linear::new(src, hc, c.bias, vb.pp("lin_key"))?,
+            lin_query: Linear::new(dst, hc, c.bias, vb.pp("lin_query"))?,
+            lin_value: Linear::new(src, hc, c.bias, vb.pp("lin_value"))?,
+            lin_skip: Linear::new(dst, outputs, c.bias, vb.pp("lin_skip"))?,
+            lin_edge: c.edge_dim.map(edge_map).transpose()?,
+            lin_beta: (c.beta && c.root_weight).then(gate).transpose()?,
+            config: c,
+        })
+    }
+
+    /// The arguments of the layer.
+    pub fn config(&self) -> &TransformerConvConfig {
+        &self.config
+    }
+
+    /// The new features of the destinations, in inference, without edge features.
+    ///
+    /// # Errors
+    /// If a shape does not fit, the destinations have no features, or the layer has an `edge_dim`.
+    pub fn forward<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex) -> Result<Tensor> {
+        self.forward_edges(x, edges, None, Mode::Eval)
+    }
+
+    /// As [`forward`](Self::forward), with dropout in training.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_t<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex, mode: Mode) -> Result<Tensor> {
+        self.forward_edges(x, edges, None, mode)
+    }
+
+    /// As [`forward_t`](Self::forward_t), with edge features `[E, D]` (or `[E]` where D is 1).
+    ///
+    /// # Errors
+    /// If a shape does not fit, the layer has an `edge_dim` and there is no `edge_attr`, or the reverse.
+    pub fn forward_edges<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        self.attend(&self.terms(x.into(), edges, edge_attr)?, edges, mode)
+    }
+
+    /// As [`forward_edges`](Self::forward_edges), with the weights α (before dropout) and the edges they belong to,
+    /// which are the caller's.
+    ///
+    /// # Errors
+    /// As [`forward_edges`](Self::forward_edges).
+    pub fn forward_with_attention<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<(Tensor, Attention)> {
+        let t = self.terms(x.into(), edges, edge_attr)?;
+        let heads = self.config.heads;
+        let alpha = ops::dot_product_attention_weights(&t.query, &t.key, t.edge.as_ref(), heads, edges)?;
+        let out = self.attend(&t, edges, mode)?;
+        Ok((out, Attention { edges: edges.clone(), alpha }))
+    }
+
+    fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {
+        let channels = self.config.in_channels;
+        x.check(LAYER, edges, channels.source(), channels.destination())?;
+        let Some(x_dst) = x.destination() else {
+            let expected = "features of the destinations, which the scores of this layer need";
+            return Err(Error::argument(LAYER, "x_dst", expected, "none"));
+        };
+        let edge_attr = check_edge_attr(LAYER, self.config.edge_dim, edges, edge_attr)?;
+        let edge = match (&self.lin_edge, edge_attr) {
+            (Some(lin), Some(f)) => Some(lin.forward(&f)?),
+            _ => None,
+        };
+        self.project(x.source(), x_dst, edge)
+    }
+
+    /// The linear maps of the nodes.
+    fn project(&self, x_src: &Tensor, x_dst: &Tensor, edge: Option<Tensor>) -> Result<Terms> {
+        Ok(Terms {
+            query: self.lin_query.forward(x_dst)?,
+            key: self.lin_key.forward(x_src)?,
+            value: self.lin_value.forward(x_src)?,
+            edge,
+            skip: self.config.root_weight.then(|| self.lin_skip.forward(x_dst)).transpose()?,
+        })
+    }
+
+    fn attend(&self, t: &Terms, edges: &EdgeIndex, mode: Mode) -> Result<Tensor> {
+        let (heads, dropout) = (self.config.heads, mode.dropout(self.config.dropout));
+        let (edge, value) = (t.edge.as_ref(), &t.value);
+        let mut out = ops::dot_product_attention(&t.query, &t.key, value, edge, heads, edges, dropout)?;
+        if !self.config.concat {
+            out = ops::mean_heads(&out, heads, None)?;
+        }
+        match (&t.skip, &self.lin_beta) {
+            (None, _) => Ok(out),
+            (Some(skip), None) => Ok((out + skip)?),
+            (Some(skip), Some(lin_beta)) => gated(&out, skip, lin_beta.weight()),
+        }
+    }
+}
+
+/// `β r + (1 − β) m`, with `β = sigmoid ⟨w, [m ‖ r ‖ m − r]⟩` and `weight` w `[1, 3·O]`.
+fn gated(m: &Tensor, r: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    // ⟨w₁, m⟩ + ⟨w₂, r⟩ + ⟨w₃, m − r⟩, without the three side by side in memory.
+    let part = |k: usize| weight.narrow(1, k * m.dim(1)?, m.dim(1)?);
+    let (of_m, of_r) = ((part(0)? + part(2)?)?, (part(1)? - part(2)?)?);
+    let beta = sigmoid(&(ops::linear(m, &of_m, None)? + ops::linear(r, &of_r, None)?)?)?;
+    Ok((m + (r - m)?.broadcast_mul(&beta)?)?)
+}
