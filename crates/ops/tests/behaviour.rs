@@ -106,12 +106,19 @@ fn large_dot_products_are_harmless() {
         let args = [&query, &key, &value, &terms].map(|t| t.to_dtype(dtype).unwrap());
         let alpha = ops::dot_product_attention_weights(&args[0], &args[1], None, 1, &edges).unwrap();
         assert_eq!(numbers(&alpha), [1., 0., 0., 1.]);
-        for attention in [ops::dot_product_attention, reference::dot_product_attention] {
-            let (out, gradients) = with_gradients(&args, |t| {
-                attention(&t[0], &t[1], &t[2], Some(&t[3]), 1, &edges, cases::dropped())
-            });
+        let ours = |t: &[Tensor], terms: Option<&Tensor>, dropout| {
+            let extras = Extras { dropout, ..Extras::default() };
+            ops::dot_product_attention(&t[0], &t[1], &t[2], terms, 1, &edges, extras)
+        };
+        let theirs = |t: &[Tensor], terms: Option<&Tensor>, dropout| {
+            reference::dot_product_attention(&t[0], &t[1], &t[2], terms, 1, &edges, dropout)
+        };
+        let attentions: [&dyn Fn(&[Tensor], Option<&Tensor>, Option<ops::Dropout>) -> ops::Result<Tensor>;
+            2] = [&ours, &theirs];
+        for attention in attentions {
+            let (out, gradients) = with_gradients(&args, |t| attention(t, Some(&t[3]), cases::dropped()));
             assert!([&out].into_iter().chain(&gradients).flat_map(numbers).all(|v| v.is_finite()));
-            let out = attention(&args[0], &args[1], &args[2], None, 1, &edges, None).unwrap();
+            let out = attention(&args, None, None).unwrap();
             let rows = numbers(&args[2]);
             assert_eq!(numbers(&out), [&rows[..4], &rows[8..], &[0.; 4]].concat());
         }
@@ -216,9 +223,10 @@ fn arguments_that_do_not_fit_are_named() {
         ops::dynamic_attention(s, d, scoring, &edges, Extras::default())
     };
     let dot = |q: &Tensor, k: &Tensor, v: &Tensor, e: &Tensor, heads| {
-        ops::dot_product_attention(q, k, v, Some(e), heads, &edges, None)
+        ops::dot_product_attention(q, k, v, Some(e), heads, &edges, Extras::default())
     };
-    let p = Some(ops::Dropout { p: 1.5, stream: Stream::new(0, 0) });
+    let dropout = Some(ops::Dropout { p: 1.5, stream: Stream::new(0, 0) });
+    let p = Extras { dropout, ..Extras::default() };
     let (v, s, d, e) = (t(&[4, 6]), t(&[4, 2]), t(&[6, 2]), t(&[10, 2]));
     let (xs, xd, xe, a) = (t(&[4, 6]), t(&[6, 6]), t(&[10, 6]), t(&[2, 3]));
     let looped = transforms::with_self_loops(&random_edges(4, 4, 5, 1)).unwrap();

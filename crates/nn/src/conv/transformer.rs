@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops as ops;
+use candle_geometric_ops::{self as ops, Extras, Linked};
 use candle_nn::VarBuilder;
 use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
@@ -113,12 +113,12 @@ pub struct TransformerConv {
 
 /// What the attention is computed from, and what comes after it.
 struct Terms {
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
+    query: Linked,
+    key: Linked,
+    value: Linked,
     edge: Option<Tensor>,
     /// r, `[N_dst, O]`.
-    skip: Option<Tensor>,
+    skip: Option<Linked>,
 }
 
 impl TransformerConv {
@@ -211,31 +211,44 @@ impl TransformerConv {
             (Some(lin), Some(f)) => Some(lin.forward(&f)?),
             _ => None,
         };
-        self.project(x.source(), x_dst, edge)
+        self.project(x, x_dst, edge)
     }
 
     /// The linear maps of the nodes.
-    fn project(&self, x_src: &Tensor, x_dst: &Tensor, edge: Option<Tensor>) -> Result<Terms> {
-        Ok(Terms {
-            query: self.lin_query.forward(x_dst)?,
-            key: self.lin_key.forward(x_src)?,
-            value: self.lin_value.forward(x_src)?,
-            edge,
-            skip: self.config.root_weight.then(|| self.lin_skip.forward(x_dst)).transpose()?,
-        })
+    fn project(&self, x: Nodes, x_dst: &Tensor, edge: Option<Tensor>) -> Result<Terms> {
+        let (query, key) = (self.lin_query.map(), self.lin_key.map());
+        let (value, skip) = (self.lin_value.map(), self.lin_skip.map());
+        let (query, key, value, skip) = match (x, self.config.root_weight) {
+            (Nodes::One(x), true) => {
+                let [query, key, value, skip] = ops::project_all(x, [query, key, value, skip])?;
+                (query, key, value, Some(skip))
+            }
+            (Nodes::One(x), false) => {
+                let [query, key, value] = ops::project_all(x, [query, key, value])?;
+                (query, key, value, None)
+            }
+            (Nodes::Pair(x_src, _), with_skip) => {
+                let [key, value] = ops::project_all(x_src, [key, value])?;
+                let skip = with_skip.then(|| self.lin_skip.project(x_dst)).transpose()?;
+                (self.lin_query.project(x_dst)?, key, value, skip)
+            }
+        };
+        Ok(Terms { query, key, value, edge, skip })
     }
 
     fn attend(&self, t: &Terms, edges: &EdgeIndex, mode: Mode) -> Result<Tensor> {
         let (heads, dropout) = (self.config.heads, mode.dropout(self.config.dropout));
-        let (edge, value) = (t.edge.as_ref(), &t.value);
-        let mut out = ops::dot_product_attention(&t.query, &t.key, value, edge, heads, edges, dropout)?;
+        let at_once = self.config.concat && self.lin_beta.is_none();
+        let extras = Extras { dropout, bias: None, residual: t.skip.as_ref().filter(|_| at_once) };
+        let (query, key, value) = (&t.query, &t.key, &t.value);
+        let mut out = ops::dot_product_attention(query, key, value, t.edge.as_ref(), heads, edges, extras)?;
         if !self.config.concat {
             out = ops::mean_heads(&out, heads, None)?;
         }
         match (&t.skip, &self.lin_beta) {
-            (None, _) => Ok(out),
-            (Some(skip), None) => Ok((out + skip)?),
-            (Some(skip), Some(lin_beta)) => gated(&out, skip, lin_beta.weight()),
+            (Some(skip), None) if !at_once => Ok((out + skip.tensor()?)?),
+            (Some(skip), Some(lin_beta)) => gated(&out, &skip.tensor()?, lin_beta.weight()),
+            _ => Ok(out),
         }
     }
 }

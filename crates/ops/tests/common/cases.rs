@@ -25,6 +25,10 @@ pub fn dropped() -> Option<Dropout> {
     Some(Dropout { p: 0.4, stream: Stream::new(11, 3) })
 }
 
+fn extras(dropout: Option<Dropout>) -> Extras<'static> {
+    Extras { dropout, ..Extras::default() }
+}
+
 fn dynamic<'a>(edge_terms: Option<&'a Tensor>, att: &'a Tensor) -> DynamicScoring<'a> {
     DynamicScoring { att, edge_terms, negative_slope: SLOPE }
 }
@@ -157,7 +161,7 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dynamic_attention",
             shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C), vec![H, C]],
-            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], dynamic(None, &t[2]), e, Extras::default()),
+            ours: |t, e| ops::dynamic_attention(&t[0], &t[1], dynamic(None, &t[2]), e, extras(None)),
             reference: |t, e| reference::dynamic_attention(&t[0], &t[1], dynamic(None, &t[2]), e, None),
             naive: |m, e| {
                 let scores = naive::dynamic_scores(&m[0], &m[1], None, &m[2], SLOPE, e);
@@ -168,8 +172,7 @@ pub fn all() -> Vec<Case> {
             name: "dynamic_attention, edge terms and dropout",
             shapes: |e| vec![n_src(e, H * 16), n_dst(e, H * 16), n_edges(e, H * 16), vec![H, 16]],
             ours: |t, e| {
-                let extras = Extras { dropout: dropped(), ..Extras::default() };
-                ops::dynamic_attention(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e, extras)
+                ops::dynamic_attention(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e, extras(dropped()))
             },
             reference: |t, e| {
                 reference::dynamic_attention(&t[0], &t[1], dynamic(Some(&t[2]), &t[3]), e, dropped())
@@ -195,7 +198,7 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dot_product_attention",
             shapes: |e| vec![n_dst(e, H * 8), n_src(e, H * 8), n_src(e, H * 8)],
-            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, None),
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, extras(None)),
             reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, None),
             naive: |m, e| {
                 let scores = naive::dot_product_scores(&m[0], &m[1], None, H, e);
@@ -206,7 +209,7 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dot_product_attention, edge terms",
             shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C), n_src(e, H * C), n_edges(e, H * C)],
-            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, None),
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, extras(None)),
             reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, None),
             naive: |m, e| {
                 let scores = naive::dot_product_scores(&m[0], &m[1], Some(&m[3]), H, e);
@@ -217,7 +220,7 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dot_product_attention, dropout",
             shapes: |e| vec![n_dst(e, H * C), n_src(e, H * C), n_src(e, H * C)],
-            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, dropped()),
+            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, extras(dropped())),
             reference: |t, e| reference::dot_product_attention(&t[0], &t[1], &t[2], None, H, e, dropped()),
             naive: |m, e| {
                 let scores = naive::dot_product_scores(&m[0], &m[1], None, H, e);
@@ -228,7 +231,9 @@ pub fn all() -> Vec<Case> {
         Case {
             name: "dot_product_attention, edge terms and dropout",
             shapes: |e| vec![n_dst(e, H * 16), n_src(e, H * 16), n_src(e, H * 16), n_edges(e, H * 16)],
-            ours: |t, e| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, dropped()),
+            ours: |t, e| {
+                ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, extras(dropped()))
+            },
             reference: |t, e| {
                 reference::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), H, e, dropped())
             },

@@ -5,7 +5,7 @@
 //! `D[i] = Σ α f ⟨g[i], v[j]⟩ = ⟨g[i], out[i]⟩`. Both passes compute scores and weights again, so nothing of the size
 //! of the edges is kept; where there are edge terms, the first leaves them for the second.
 
-use candle_geometric_graph::{Csr, Task};
+use candle_geometric_graph::Task;
 
 use super::super::Real;
 use super::super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
