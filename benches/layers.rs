@@ -13,7 +13,7 @@ fn layers(c: &mut Criterion) {
     let case = Case { edges, features: 128, heads: 4, channels: 32 };
     let mut group = c.benchmark_group("layers");
     group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    for layer in ["GATConv", "GATv2Conv", "GCNConv", "SAGEConv"] {
+    for layer in ["GATConv", "GATv2Conv", "TransformerConv", "GCNConv", "SAGEConv"] {
         for (name, pass) in [("forward", Pass::Forward), ("forward and backward", Pass::ForwardBackward)] {
             let mut step = workload(&case, layer, pass).unwrap();
             group.bench_function(format!("{layer}/{name}"), |b| b.iter(|| step().unwrap()));

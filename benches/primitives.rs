@@ -24,7 +24,7 @@ type Op = (&'static str, Vec<Var>, Call);
 /// Each with its differentiable inputs and how it is called.
 fn operations(edges: usize) -> Vec<Op> {
     let variable = |shape: (usize, usize)| Var::randn(0f32, 1f32, shape, &Device::Cpu).unwrap();
-    let [node, node2] = [(); 2].map(|()| variable((NODES, WIDTH)));
+    let [node, node2, node3] = [(); 3].map(|()| variable((NODES, WIDTH)));
     let [node_heads, node_heads2] = [(); 2].map(|()| variable((NODES, HEADS)));
     let (edge, edge_heads) = (variable((edges, WIDTH)), variable((edges, HEADS)));
     let (att, weights) =
@@ -32,7 +32,8 @@ fn operations(edges: usize) -> Vec<Op> {
     let scores_values = [&edge_heads, &node];
     let additive = [&node, &node_heads, &node_heads2];
     let dynamic = [&node, &node2, &att];
-    let operations: [(_, &[&Var], Call); 15] = [
+    let dot_product = [&node, &node2, &node3];
+    let operations: [(_, &[&Var], Call); 17] = [
         ("gather_src", &[&node], |t, e| ops::gather_src(&t[0], e)),
         ("scatter/sum", &[&edge], |t, e| ops::scatter(&t[0], e, Reduce::Sum)),
         ("scatter/mean", &[&edge], |t, e| ops::scatter(&t[0], e, Reduce::Mean)),
@@ -49,12 +50,18 @@ fn operations(edges: usize) -> Vec<Op> {
         ("dynamic_attention", &dynamic, |t, e| {
             ops::dynamic_attention(&t[0], &t[1], None, &t[2], e, 0.2, None)
         }),
+        ("dot_product_attention", &dot_product, |t, e| {
+            ops::dot_product_attention(&t[0], &t[1], &t[2], None, HEADS, e, None)
+        }),
         ("reference/attend", &scores_values, |t, e| reference::attend(&t[0], &t[1], e)),
         ("reference/additive_attention", &additive, |t, e| {
             reference::additive_attention(&t[0], &t[1], Some(&t[2]), None, e, 0.2, None)
         }),
         ("reference/dynamic_attention", &dynamic, |t, e| {
             reference::dynamic_attention(&t[0], &t[1], None, &t[2], e, 0.2, None)
+        }),
+        ("reference/dot_product_attention", &dot_product, |t, e| {
+            reference::dot_product_attention(&t[0], &t[1], &t[2], None, HEADS, e, None)
         }),
     ];
     let with_reference = std::env::var_os("BENCH_REFERENCE").is_some();

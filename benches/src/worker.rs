@@ -24,7 +24,7 @@ pub struct Args {
     /// The graph: cora, mid, large or ppi
     #[arg(long)]
     case: String,
-    /// GATConv, GATv2Conv, GCNConv, SAGEConv, PpiGAT, epoch-dense or epoch-sparse
+    /// GATConv, GATv2Conv, TransformerConv, GCNConv, SAGEConv, PpiGAT, epoch-dense or epoch-sparse
     #[arg(long)]
     layer: String,
     /// fwd, fb (forward and backward) or step (of training)

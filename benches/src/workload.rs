@@ -8,6 +8,7 @@ use candle_geometric::graph::rng::Generator;
 use candle_geometric::graph::{EdgeIndex, transforms};
 use candle_geometric::nn::conv::{
     GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
+    TransformerConv, TransformerConvConfig,
 };
 use candle_geometric::nn::{self, Activation, Mode, SeededVarMap};
 use candle_nn::VarBuilder;
@@ -101,6 +102,11 @@ fn make(case: &Case, layer: &str, vb: VarBuilder<'_>) -> Result<Forward> {
         "GATv2Conv" => {
             let config = Gatv2ConvConfig { heads, ..Gatv2ConvConfig::new(features, channels) };
             let conv = Gatv2Conv::new(&config, vb)?;
+            Box::new(move |x, e, mode| conv.forward_t(x, e, mode))
+        }
+        "TransformerConv" => {
+            let config = TransformerConvConfig { heads, ..TransformerConvConfig::new(features, channels) };
+            let conv = TransformerConv::new(&config, vb)?;
             Box::new(move |x, e, mode| conv.forward_t(x, e, mode))
         }
         "GCNConv" => {

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`graph`] | the structure: [`EdgeIndex`](graph::EdgeIndex), batches, transforms; no tensors | |
 //! | [`ops`] | message passing on tensors: gather, scatter, segment softmax, fused attention | |
-//! | [`nn`] | layers: `GatConv`, `Gatv2Conv`, `GcnConv`, `SageConv`, norms, aggregations | |
+//! | [`nn`] | layers: `GatConv`, `Gatv2Conv`, `TransformerConv`, `GcnConv`, `SageConv`, norms, aggregations | |
 //! | [`models`] | whole models, `from_pretrained`, checkpoints of PyTorch Geometric and DGL | |
 #![cfg_attr(feature = "data", doc = "| [`data`] | data sets in their original formats | `data` |")]
 #![cfg_attr(
