@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor, Var};
 use candle_geometric::graph::EdgeIndex;
-use candle_geometric::ops::{self, Reduce, Result, reference};
+use candle_geometric::ops::{self, DynamicScoring, Extras, Reduce, Result, reference};
 use candle_geometric_benches::graphs::power_law;
 use candle_geometric_benches::upstream;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -17,6 +17,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 const NODES: usize = 20_000;
 const HEADS: usize = 4;
 const WIDTH: usize = 128;
+
+fn dynamic_scoring(att: &Tensor) -> DynamicScoring<'_> {
+    DynamicScoring { att, edge_terms: None, negative_slope: 0.2 }
+}
 
 type Call = fn(&[Tensor], &EdgeIndex) -> Result<Tensor>;
 type Op = (&'static str, Vec<Var>, Call);
@@ -48,17 +52,17 @@ fn operations(edges: usize) -> Vec<Op> {
             ops::additive_attention(&t[0], &t[1], Some(&t[2]), None, e, 0.2, None)
         }),
         ("dynamic_attention", &dynamic, |t, e| {
-            ops::dynamic_attention(&t[0], &t[1], None, &t[2], e, 0.2, None)
+            ops::dynamic_attention(&t[0], &t[1], dynamic_scoring(&t[2]), e, Extras::default())
         }),
         ("dot_product_attention", &dot_product, |t, e| {
-            ops::dot_product_attention(&t[0], &t[1], &t[2], None, HEADS, e, None)
+            ops::dot_product_attention(&t[0], &t[1], &t[2], None, HEADS, e, Extras::default())
         }),
         ("reference/attend", &scores_values, |t, e| reference::attend(&t[0], &t[1], e)),
         ("reference/additive_attention", &additive, |t, e| {
             reference::additive_attention(&t[0], &t[1], Some(&t[2]), None, e, 0.2, None)
         }),
         ("reference/dynamic_attention", &dynamic, |t, e| {
-            reference::dynamic_attention(&t[0], &t[1], None, &t[2], e, 0.2, None)
+            reference::dynamic_attention(&t[0], &t[1], dynamic_scoring(&t[2]), e, None)
         }),
         ("reference/dot_product_attention", &dot_product, |t, e| {
             reference::dot_product_attention(&t[0], &t[1], &t[2], None, HEADS, e, None)
