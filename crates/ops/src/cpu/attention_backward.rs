@@ -11,7 +11,7 @@
 use candle_geometric_graph::{Csr, Task};
 
 use super::attention::{GATHER_AHEAD, Scores, Stats, add_own};
-use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
+use super::blocks::{BLOCK, Rows, Sums, add_weighted, ahead, distance, dot};
 use super::rows::row;
 use super::segment::{add, to_caller_order};
 use super::simd::{self, Kernel, prefetch};
@@ -180,6 +180,7 @@ fn every_score<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mu
     });
     let dropped = b.dropped(csr, task, &alpha);
     let dropped = dropped.as_deref().unwrap_or(&alpha);
+    let mut room = Sums::new(h);
     for (k, r) in tasks::rows(task).enumerate() {
         let (g, inner) = (row(b.grad, r, width), &row(packed, k, 4 * h)[3 * h..]);
         let range = tasks::edges_of_row(csr, task, r);
@@ -189,7 +190,7 @@ fn every_score<T: Real>(b: &Backward<'_, T>, task: &Task, packed: &[T], dst: &mu
             let rows = Rows::new(b.values, &columns[start..end], next, width);
             let here = (start - first) * h..(end - first) * h;
             let z = &mut edge[here.clone()];
-            dots(z, g, &rows, h, b.channels);
+            room.dots(z, g, &rows, h, b.channels);
             for (k, z) in z.chunks_exact_mut(h).enumerate() {
                 let at = here.start + k * h..here.start + (k + 1) * h;
                 let (sums, alpha, dropped) = (&sums[at.clone()], &alpha[at.clone()], &dropped[at]);
@@ -287,7 +288,7 @@ impl<T: Real> Kernel for OfSources<'_, T> {
         let dropped = dropped.as_deref().unwrap_or(&alpha);
         let (columns, width) = (csr.columns(), h * b.channels);
         let (distance, mut z) = (distance::<T>(width), vec![T::zero(); BLOCK * h]);
-        let mut block = vec![T::zero(); h];
+        let (mut block, mut room) = (vec![T::zero(); h], Sums::new(h));
         for (k, r) in tasks::rows(task).enumerate() {
             let (v, range) = (row(b.values, r, width), tasks::edges_of_row(csr, task, r));
             for start in range.clone().step_by(BLOCK) {
@@ -301,7 +302,7 @@ impl<T: Real> Kernel for OfSources<'_, T> {
                 }
                 if !src.is_empty() {
                     let z = &mut z[..here.len()];
-                    dots(z, v, &rows, h, b.channels);
+                    room.dots(z, v, &rows, h, b.channels);
                     let weights = dropped.iter().zip(&alpha[here.clone()]);
                     let of = sums[here.clone()].iter().zip(&inner[here]);
                     for (z, ((&f, &a), (&s, &d))) in z.iter_mut().zip(weights.zip(of)) {

@@ -11,7 +11,7 @@ use super::simd::prefetch;
 pub(super) const BLOCK: usize = 16;
 
 /// The rows at the ends of up to [`BLOCK`] edges.
-pub(super) struct Rows<'a, T> {
+pub(crate) struct Rows<'a, T> {
     rows: [&'a [T]; BLOCK],
     len: usize,
 }
@@ -155,62 +155,99 @@ fn sum_lanes<T: Real, const K: usize>(
     K
 }
 
-/// `out[k, h] = ⟨a[h], rows[k][h]⟩`, `out` `[len, H]`.
-#[inline(always)]
-pub(super) fn dots<T: Real>(out: &mut [T], a: &[T], rows: &Rows<'_, T>, heads: usize, channels: usize) {
-    if channels == 1 {
-        for (o, v) in out.chunks_exact_mut(heads).zip(rows.iter()) {
-            o.iter_mut().zip(a.iter().zip(v)).for_each(|(o, (&a, &v))| *o = a * v);
-        }
-        return;
+/// Room for sums over the channels of a block of edges.
+///
+/// Sums end in memory, eight lanes each, and are folded together, many at once: folding each in registers costs more
+/// than the sum itself, and compilers then make poor vector code of the sum, too.
+pub(crate) struct Sums<T> {
+    eight: Vec<[T; 8]>,
+    four: Vec<[T; 4]>,
+}
+
+impl<T: Real> Sums<T> {
+    pub(super) fn new(heads: usize) -> Self {
+        Self { eight: vec![[T::zero(); 8]; BLOCK * heads], four: vec![[T::zero(); 4]; BLOCK * heads] }
     }
-    for (o, v) in out.chunks_exact_mut(heads).zip(rows.iter()) {
-        for ((o, a), v) in o.iter_mut().zip(a.chunks_exact(channels)).zip(v.chunks_exact(channels)) {
-            *o = dot(a, v);
+
+    /// `out[k, h] = ⟨a[h], rows[k][h]⟩`, `out` `[len, H]`.
+    #[inline(always)]
+    pub(super) fn dots(&mut self, out: &mut [T], a: &[T], rows: &Rows<'_, T>, heads: usize, channels: usize) {
+        self.of(out, a, a, rows, heads, channels, |a, _, v| a * v);
+    }
+
+    /// `out[k, h] = Σ f(a[h, c], b[h, c], rows[k][h, c])` over c, `out` `[len, H]`.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "a loop with all that it works on")]
+    pub(super) fn of(
+        &mut self,
+        out: &mut [T],
+        a: &[T],
+        b: &[T],
+        rows: &Rows<'_, T>,
+        heads: usize,
+        channels: usize,
+        f: impl Fn(T, T, T) -> T + Copy,
+    ) {
+        if channels == 1 {
+            for (o, v) in out.chunks_exact_mut(heads).zip(rows.iter()) {
+                let own = a.iter().zip(b).zip(v);
+                o.iter_mut().zip(own).for_each(|(o, ((&a, &b), &v))| *o = f(a, b, v));
+            }
+            return;
+        }
+        let n = out.len();
+        let edges = self.eight[..n].chunks_exact_mut(heads).zip(out.chunks_exact_mut(heads));
+        for ((sums, rests), v) in edges.zip(rows.iter()) {
+            let own = a.chunks_exact(channels).zip(b.chunks_exact(channels));
+            let heads = sums.iter_mut().zip(rests).zip(v.chunks_exact(channels));
+            for (((sum, rest), v), (a, b)) in heads.zip(own) {
+                (*sum, *rest) = eight_lanes(a, b, v, f);
+            }
+        }
+        for (four, eight) in self.four[..n].iter_mut().zip(&self.eight) {
+            for l in 0..4 {
+                four[l] = eight[l] + eight[l + 4];
+            }
+        }
+        for (o, s) in out.iter_mut().zip(&self.four) {
+            *o += (s[0] + s[2]) + (s[1] + s[3]);
         }
     }
 }
 
-/// `⟨a, b⟩`, summed as [`sum_of`].
+/// `Σ f(a[l], b[l], v[l])` over slices of one length: in eight lanes, and what is left of the length after these.
+#[inline(always)]
+fn eight_lanes<T: Real>(a: &[T], b: &[T], v: &[T], f: impl Fn(T, T, T) -> T + Copy) -> ([T; 8], T) {
+    // Either loop alone becomes vector code; one after the other they spoil each other's.
+    if a.len().is_multiple_of(16) {
+        let sixteen = lanes::<T, 16>(a, b, v, f);
+        return (std::array::from_fn(|l| sixteen[l] + sixteen[l + 8]), T::zero());
+    }
+    let mut rest = T::zero();
+    let done = a.len() / 8 * 8;
+    for ((&a, &b), &v) in a[done..].iter().zip(&b[done..]).zip(&v[done..]) {
+        rest += f(a, b, v);
+    }
+    (lanes::<T, 8>(a, b, v, f), rest)
+}
+
+/// `Σ f(a[l], b[l], v[l])` in K lanes, as far as slices of one length go into K.
+#[inline(always)]
+fn lanes<T: Real, const K: usize>(a: &[T], b: &[T], v: &[T], f: impl Fn(T, T, T) -> T) -> [T; K] {
+    let (a, b, v) = (a.as_chunks::<K>().0, b.as_chunks::<K>().0, v.as_chunks::<K>().0);
+    let mut lanes = [T::zero(); K];
+    for ((a, b), v) in a.iter().zip(b).zip(v) {
+        for l in 0..K {
+            lanes[l] += f(a[l], b[l], v[l]);
+        }
+    }
+    lanes
+}
+
+/// `⟨a, b⟩`, summed as in [`Sums`].
 #[inline(always)]
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    sum_of([a, b], |[a, b]| a * b)
-}
-
-/// `Σ f(a[l], b[l], …)` over slices of one length, summed in 16 lanes, then 4, then one.
-#[inline(always)]
-pub(super) fn sum_of<T: Real, const N: usize>(slices: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
-    let n = slices[0].len();
-    let slices = slices.map(|s| &s[..n]);
-    let mut lanes = [T::zero(); 16];
-    let mut at = 0;
-    while at + 16 <= n {
-        let parts = slices.map(|s| &s[at..at + 16]);
-        for l in 0..16 {
-            lanes[l] += f(parts.map(|p| p[l]));
-        }
-        at += 16;
-    }
-    let mut four = [T::zero(); 4];
-    if at > 0 {
-        let mut eight = [T::zero(); 8];
-        for l in 0..8 {
-            eight[l] = lanes[l] + lanes[l + 8];
-        }
-        for l in 0..4 {
-            four[l] = eight[l] + eight[l + 4];
-        }
-    }
-    while at + 4 <= n {
-        let parts = slices.map(|s| &s[at..at + 4]);
-        for l in 0..4 {
-            four[l] += f(parts.map(|p| p[l]));
-        }
-        at += 4;
-    }
-    let mut total = (four[0] + four[2]) + (four[1] + four[3]);
-    for l in at..n {
-        total += f(slices.map(|s| s[l]));
-    }
-    total
+    let (eight, rest) = eight_lanes(a, b, b, |a, b, _| a * b);
+    let four: [T; 4] = std::array::from_fn(|l| eight[l] + eight[l + 4]);
+    rest + ((four[0] + four[2]) + (four[1] + four[3]))
 }

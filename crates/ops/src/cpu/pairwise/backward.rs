@@ -8,7 +8,7 @@
 use candle_geometric_graph::Task;
 
 use super::super::Real;
-use super::super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, dot, dots};
+use super::super::blocks::{BLOCK, Rows, Sums, add_weighted, ahead, distance, dot};
 use super::super::rows::row;
 use super::super::segment::{add, add_scaled, to_caller_order};
 use super::super::simd::{self, Kernel, prefetch};
@@ -166,7 +166,7 @@ impl<T: Real, S: Score<T>> Kernel for OfDestinations<'_, T, S> {
             return;
         }
         let (first, distance) = (tasks::edges(task).start, distance::<T>(width));
-        let (mut at, mut scratch) = (AtEdges::new(h), p.scratch());
+        let (mut at, mut scratch, mut room) = (AtEdges::new(h), p.scratch(), Sums::new(h));
         for (k, r) in tasks::rows(task).enumerate() {
             let own = row(p.query, r, width);
             let mut none = [];
@@ -179,8 +179,8 @@ impl<T: Real, S: Score<T>> Kernel for OfDestinations<'_, T, S> {
                     Of::Scores(z) => at.copy(edges, h, |e| (&[], row(z, e, h))),
                     Of::Result { grad, .. } => {
                         g = row(grad, r, width);
-                        p.score.scores(&mut at.alpha[..n], own, &block.keys, h, p.channels);
-                        dots(&mut at.z[..n], g, block.values(), h, p.channels);
+                        p.score.scores(&mut at.alpha[..n], own, &block.keys, h, p.channels, &mut room);
+                        room.dots(&mut at.z[..n], g, block.values(), h, p.channels);
                         at.weigh(p, edges, |_| row(packed, k, 3 * h));
                     }
                 }
@@ -306,7 +306,7 @@ impl<T: Real, S: Score<T>> Kernel for OfSources<'_, T, S> {
         let (p, csr) = (b.pairs, b.pairs.edges.by_source());
         let (h, width) = (p.heads, p.width());
         let (columns, distance) = (csr.columns(), distance::<T>(width));
-        let (mut at, mut scratch) = (AtEdges::new(h), p.scratch());
+        let (mut at, mut scratch, mut room) = (AtEdges::new(h), p.scratch(), Sums::new(h));
         let grad = if let Of::Result { grad, .. } = b.of { grad } else { &[] };
         let shared = S::SHARED && !grad.is_empty();
         let mut values = vec![T::zero(); if shared { width } else { 0 }];
@@ -336,8 +336,8 @@ impl<T: Real, S: Score<T>> Kernel for OfSources<'_, T, S> {
                     let grads = Rows::new(grad, ids, next, width);
                     if first.weights.is_empty() {
                         next.iter().for_each(|&i| prefetch(row(&first.packed, i as usize, 3 * h)));
-                        p.score.scores(&mut at.alpha[..n], own, &queries, h, p.channels);
-                        dots(&mut at.z[..n], own_value, &grads, h, p.channels);
+                        p.score.scores(&mut at.alpha[..n], own, &queries, h, p.channels, &mut room);
+                        room.dots(&mut at.z[..n], own_value, &grads, h, p.channels);
                         at.weigh(p, edges, |k| row(&first.packed, ids[k] as usize, 3 * h));
                     } else {
                         at.copy(edges, h, |e| row(&first.weights, e, 2 * h).split_at(h));

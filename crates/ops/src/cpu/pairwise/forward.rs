@@ -3,7 +3,7 @@
 use candle_geometric_graph::{Csr, Task};
 
 use super::super::Real;
-use super::super::blocks::{BLOCK, add_weighted, distance};
+use super::super::blocks::{BLOCK, Sums, add_weighted, distance};
 use super::super::rows::row;
 use super::super::segment::{add, add_scaled};
 use super::super::simd::{self, Kernel};
@@ -89,7 +89,7 @@ impl<T: Real, S: Score<T>> Kernel for Attend<'_, T, S> {
         let apart = if sum.is_empty() { 0 } else { width };
         largest.fill(T::from_f64(f64::NEG_INFINITY));
         let [scores, factors] = [(); 2].map(|()| vec![T::zero(); BLOCK * h]);
-        let mut online = Online { scores, factors, before: vec![T::zero(); h] };
+        let mut online = Online { scores, factors, before: vec![T::zero(); h], sums: Sums::new(h) };
         let mut scratch = p.scratch();
         for (k, r) in tasks::rows(task).enumerate() {
             let here = k * h..(k + 1) * h;
@@ -108,6 +108,7 @@ struct Online<T> {
     scores: Vec<T>,
     factors: Vec<T>,
     before: Vec<T>,
+    sums: Sums<T>,
 }
 
 impl<T: Real> Online<T> {
@@ -127,7 +128,7 @@ impl<T: Real> Online<T> {
         for (start, end) in blocks(edges.clone()) {
             let block = p.block(csr, (start, end), distance, scratch);
             let weights = &mut self.scores[..(end - start) * h];
-            p.score.scores(weights, query, &block.keys, h, p.channels);
+            p.score.scores(weights, query, &block.keys, h, p.channels, &mut self.sums);
             // What was summed so far is brought to the new largest scores.
             self.before.copy_from_slice(m);
             weights.chunks_exact(h).for_each(|s| raise(m, s));

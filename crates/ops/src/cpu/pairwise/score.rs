@@ -1,7 +1,7 @@
 //! How the score of an edge follows from the rows at its two ends, and what a change of the rows does to it.
 
 use super::super::Real;
-use super::super::blocks::{Rows, accumulate, add_weighted, dots, sum_of};
+use super::super::blocks::{Rows, Sums, accumulate, add_weighted};
 
 /// A score `s(a, b)` of two rows `[H, C]`, head by head. It is the same with its rows exchanged, so one set of loops
 /// serves the edges of a destination and those of a source: *own* is the row of the node whose edges are walked.
@@ -10,7 +10,15 @@ pub(crate) trait Score<T: Real>: Copy + Send + Sync {
     const SHARED: bool;
 
     /// `out[k, h] = s(own, rows[k])[h]`.
-    fn scores(self, out: &mut [T], own: &[T], rows: &Rows<'_, T>, heads: usize, channels: usize);
+    fn scores(
+        self,
+        out: &mut [T],
+        own: &[T],
+        rows: &Rows<'_, T>,
+        heads: usize,
+        channels: usize,
+        room: &mut Sums<T>,
+    );
 
     /// `sums += Σ w[k] ∂s(own, rows[k])/∂own`, but for what [`finish`](Self::finish) does at the end.
     fn add_gradients(
@@ -38,8 +46,16 @@ impl<T: Real> Score<T> for Dot<T> {
     const SHARED: bool = false;
 
     #[inline(always)]
-    fn scores(self, out: &mut [T], own: &[T], rows: &Rows<'_, T>, heads: usize, channels: usize) {
-        dots(out, own, rows, heads, channels);
+    fn scores(
+        self,
+        out: &mut [T],
+        own: &[T],
+        rows: &Rows<'_, T>,
+        heads: usize,
+        channels: usize,
+        room: &mut Sums<T>,
+    ) {
+        room.dots(out, own, rows, heads, channels);
         out.iter_mut().for_each(|s| *s *= self.scale);
     }
 
@@ -74,17 +90,20 @@ impl<T: Real> Score<T> for Dynamic<'_, T> {
     const SHARED: bool = true;
 
     #[inline(always)]
-    fn scores(self, out: &mut [T], own: &[T], rows: &Rows<'_, T>, heads: usize, channels: usize) {
+    fn scores(
+        self,
+        out: &mut [T],
+        own: &[T],
+        rows: &Rows<'_, T>,
+        heads: usize,
+        channels: usize,
+        room: &mut Sums<T>,
+    ) {
         let term = |att: T, own: T, other: T| {
             let t = own + other;
             att * if t > T::zero() { t } else { self.slope * t }
         };
-        for (out, other) in out.chunks_exact_mut(heads).zip(rows.iter()) {
-            let heads = self.att.chunks_exact(channels).zip(own.chunks_exact(channels));
-            for ((s, other), (att, own)) in out.iter_mut().zip(other.chunks_exact(channels)).zip(heads) {
-                *s = sum_of([att, own, other], |[att, own, other]| term(att, own, other));
-            }
-        }
+        room.of(out, self.att, own, rows, heads, channels, term);
     }
 
     #[inline(always)]

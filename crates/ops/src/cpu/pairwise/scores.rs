@@ -1,7 +1,7 @@
 //! The scores alone, for those who want to see the weights.
 
 use super::super::Real;
-use super::super::blocks::distance;
+use super::super::blocks::{Sums, distance};
 use super::super::rows::row;
 use super::super::segment::to_caller_order;
 use super::super::simd::{self, Kernel};
@@ -35,11 +35,12 @@ impl<T: Real, S: Score<T>> Kernel for Scores<'_, T, S> {
         let Self { pairs: p, task, out } = self;
         let (csr, h, width) = (p.edges.by_destination(), p.heads, p.width());
         let (first, distance, mut scratch) = (tasks::edges(task).start, distance::<T>(width), p.scratch());
+        let mut sums = Sums::new(h);
         for r in tasks::rows(task) {
             for (start, end) in blocks(tasks::edges_of_row(csr, task, r)) {
                 let block = p.block(csr, (start, end), distance, &mut scratch);
                 let out = &mut out[(start - first) * h..(end - first) * h];
-                p.score.scores(out, row(p.query, r, width), &block.keys, h, p.channels);
+                p.score.scores(out, row(p.query, r, width), &block.keys, h, p.channels, &mut sums);
             }
         }
     }
