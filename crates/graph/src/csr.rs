@@ -16,10 +16,11 @@ pub struct Csr {
     columns: Vec<u32>,
     edge_ids: Vec<u32>,
     plan: OnceLock<Plan>,
+    entries: OnceLock<Option<Vec<u32>>>,
 }
 
 impl PartialEq for Csr {
-    /// Whether both hold the same entries; the cut into tasks follows from these.
+    /// Whether both hold the same entries; all else follows from these.
     fn eq(&self, other: &Self) -> bool {
         self.row_ptr == other.row_ptr && self.columns == other.columns && self.edge_ids == other.edge_ids
     }
@@ -34,7 +35,7 @@ impl Csr {
     /// Groups edges by `keys` (each below `rows`), stably: O(E + rows) time.
     pub(crate) fn group(keys: &[u32], values: &[u32], rows: usize) -> Self {
         let (row_ptr, columns, edge_ids) = group(keys, values, rows);
-        Self { row_ptr, columns, edge_ids, plan: OnceLock::new() }
+        Self { row_ptr, columns, edge_ids, plan: OnceLock::new(), entries: OnceLock::new() }
     }
 
     /// The number of rows.
@@ -55,6 +56,20 @@ impl Csr {
     /// The position in the caller's edge list of every entry, row after row: a permutation of `0..E`.
     pub fn edge_ids(&self) -> &[u32] {
         &self.edge_ids
+    }
+
+    /// Where each of the caller's edges stands: the inverse of [`edge_ids`](Self::edge_ids), with
+    /// `edge_ids()[entries[e]] == e`. `None` if the entries stand in the caller's order. Built on first use and kept.
+    pub fn entries(&self) -> Option<&[u32]> {
+        let inverse = || {
+            let mut entries = vec![0; self.edge_ids.len()];
+            for (entry, &e) in (0..).zip(&self.edge_ids) {
+                entries[e as usize] = entry;
+            }
+            entries
+        };
+        let moved = || !self.edge_ids.is_sorted();
+        self.entries.get_or_init(|| moved().then(inverse)).as_deref()
     }
 
     /// The entries of row `r`, as a range into [`columns`](Self::columns) and [`edge_ids`](Self::edge_ids).

@@ -308,8 +308,7 @@ impl CustomOp2 for BiasAdd {
         bias_layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let out = for_float!(x.dtype(), self.name(), T => {
-            let mut out = cpu::slice::<T>(x, x_layout)?.to_vec();
-            cpu::dense::add_bias(&mut out, cpu::slice(bias, bias_layout)?);
+            let out = cpu::dense::with_bias::<T>(cpu::slice(x, x_layout)?, cpu::slice(bias, bias_layout)?);
             Ok(T::to_cpu_storage_owned(out))
         })?;
         Ok((out, x_layout.shape().clone()))

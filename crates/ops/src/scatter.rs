@@ -1,7 +1,10 @@
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use std::sync::OnceLock;
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, bail};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
+use crate::cpu::extreme::{self, Extreme};
 use crate::cpu::{self, Host, Real, for_float};
 use crate::{Result, check, reference};
 
@@ -44,7 +47,11 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
     check::float("messages", messages)?;
     check::rows("messages", messages, edges.num_edges(), "edge")?;
     match backend::of(messages) {
-        Backend::Cpu => Ok(messages.contiguous()?.apply_op1(Scatter { edges: edges.clone(), reduce })?),
+        Backend::Cpu => {
+            let (edges, tracked) = (edges.clone(), messages.track_op());
+            let op = Scatter { edges, reduce, tracked, ties: OnceLock::new() };
+            Ok(messages.contiguous()?.apply_op1(op)?)
+        }
         Backend::Widened => {
             Ok(scatter(&backend::wide(messages)?, edges, reduce)?.to_dtype(messages.dtype())?)
         }
@@ -55,6 +62,10 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
 struct Scatter {
     edges: EdgeIndex,
     reduce: Reduce,
+    /// Whether somebody may ask for a gradient.
+    tracked: bool,
+    /// How many messages equal the extreme one, `[N_dst, …]`, kept for the gradient.
+    ties: OnceLock<CpuStorage>,
 }
 
 impl Scatter {
@@ -62,11 +73,19 @@ impl Scatter {
         let csr = self.edges.by_destination();
         match self.reduce {
             Reduce::Sum => cpu::segment::sum(csr, m, width),
-            Reduce::Mean => cpu::reduce::over_degree(csr, cpu::segment::sum(csr, m, width), width),
-            Reduce::Max => cpu::reduce::extreme(csr, m, width, |a, b| a > b),
-            Reduce::Min => cpu::reduce::extreme(csr, m, width, |a, b| a < b),
-            Reduce::Mul => cpu::reduce::product(csr, m, width),
+            Reduce::Mean => cpu::segment::mean(csr, m, width),
+            Reduce::Max => self.extreme(m, width, Extreme::Largest),
+            Reduce::Min => self.extreme(m, width, Extreme::Smallest),
+            Reduce::Mul => cpu::product::forward(csr, m, width),
         }
+    }
+
+    fn extreme<T: Real>(&self, m: &[T], width: usize, extreme: Extreme) -> Vec<T> {
+        let [out, ties] = extreme::forward(self.edges.by_destination(), m, width, extreme, self.tracked);
+        if self.tracked {
+            self.ties.get_or_init(|| T::to_cpu_storage_owned(ties));
+        }
+        out
     }
 
     fn backward<T: Real>(&self, arg: &Tensor, res: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
@@ -76,12 +95,12 @@ impl Scatter {
         let width = check::width(arg.dims());
         let dm = match self.reduce {
             Reduce::Sum => cpu::segment::gather(g, destination, width),
-            Reduce::Mean => {
-                let shares = cpu::reduce::over_degree(csr, g.to_vec(), width);
-                cpu::segment::gather(&shares, destination, width)
+            Reduce::Mean => cpu::segment::gather(&cpu::segment::over_degree(csr, g, width), destination, width),
+            Reduce::Max | Reduce::Min => {
+                let Some(ties) = self.ties.get() else { bail!("the gradient of what was not tracked") };
+                extreme::backward(destination, m, [out, T::cpu_storage_as_slice(ties)?], g, width)
             }
-            Reduce::Max | Reduce::Min => cpu::reduce::extreme_backward(csr, destination, m, out, g, width),
-            Reduce::Mul => cpu::reduce::product_backward(csr, m, g, width),
+            Reduce::Mul => cpu::product::backward(csr, m, g, width),
         };
         Tensor::from_vec(dm, arg.shape(), &Device::Cpu)
     }

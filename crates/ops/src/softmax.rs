@@ -39,10 +39,9 @@ struct SegmentSoftmax {
 
 impl SegmentSoftmax {
     fn backward<T: Real>(&self, alpha: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
         let (a, g) = (Host::open(alpha), Host::open(grad));
         let width = check::width(alpha.dims());
-        let ds = cpu::softmax::backward(csr, destination, a.slice::<T>()?, g.slice()?, width);
+        let ds = cpu::softmax::backward(&self.edges, a.slice::<T>()?, g.slice()?, width);
         Tensor::from_vec(ds, alpha.shape(), &Device::Cpu)
     }
 }
@@ -53,10 +52,9 @@ impl CustomOp1 for SegmentSoftmax {
     }
 
     fn cpu_fwd(&self, s: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
         let width = check::width(layout.dims());
         let alpha = for_float!(s.dtype(), self.name(), T => {
-            let alpha = cpu::softmax::forward::<T>(csr, destination, cpu::slice(s, layout)?, width);
+            let alpha = cpu::softmax::forward::<T>(&self.edges, cpu::slice(s, layout)?, width);
             Ok(T::to_cpu_storage_owned(alpha))
         })?;
         Ok((alpha, layout.shape().clone()))

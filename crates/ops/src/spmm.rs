@@ -184,13 +184,12 @@ impl CustomOp2 for Sddmm {
         b: &CpuStorage,
         b_layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (source, destination) = (self.edges.source(), self.edges.destination());
         let width = check::width(a_layout.dims());
         let out = for_float!(a.dtype(), self.name(), T => {
             let (a, b) = (cpu::slice::<T>(a, a_layout)?, cpu::slice(b, b_layout)?);
-            Ok(T::to_cpu_storage_owned(cpu::segment::sddmm(a, source, b, destination, width)))
+            Ok(T::to_cpu_storage_owned(cpu::sddmm::sddmm(self.edges.by_destination(), b, a, width)))
         })?;
-        Ok((out, source.len().into()))
+        Ok((out, self.edges.num_edges().into()))
     }
 
     fn bwd(

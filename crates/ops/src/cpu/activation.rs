@@ -1,11 +1,7 @@
 //! Activations: one pass forward, one pass backward.
 
-use std::mem::MaybeUninit;
-
 use super::Real;
-use super::memory::Fresh;
-use super::rows::{even, fill};
-use super::simd::{Kernel, run};
+use super::map::map;
 use crate::activation::Function;
 
 /// f(x) of each element.
@@ -37,36 +33,6 @@ pub(crate) fn backward<T: Real>(function: Function, x: &[T], grad: &[T]) -> Vec<
         Function::Elu { alpha } => {
             let alpha = T::from_f64(alpha);
             map([x, grad], |[x, g]| if x > zero { g } else { g * (alpha * x.exp()) })
-        }
-    }
-}
-
-/// `f` of the elements of all inputs, which are of one length, at each position.
-fn map<T: Real, const N: usize>(inputs: [&[T]; N], f: impl Fn([T; N]) -> T + Copy + Send + Sync) -> Vec<T> {
-    let n = inputs.iter().map(|v| v.len()).min().unwrap_or(0);
-    let mut out = Fresh::new(n);
-    fill(out.parts(), 1, &even(n, 1), |range, out| {
-        run(Map { out, inputs: inputs.map(|v| &v[range.clone()]), f });
-    });
-    // SAFETY: the chunks cover all n elements, and each has written its own.
-    unsafe { out.assume_init() }
-}
-
-struct Map<'a, T, F, const N: usize> {
-    out: &'a mut [MaybeUninit<T>],
-    inputs: [&'a [T]; N],
-    f: F,
-}
-
-impl<T: Real, F: Fn([T; N]) -> T, const N: usize> Kernel for Map<'_, T, F, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { out, inputs, f } = self;
-        let inputs = inputs.map(|v| &v[..out.len()]);
-        for (i, o) in out.iter_mut().enumerate() {
-            o.write(f(inputs.map(|v| v[i])));
         }
     }
 }

@@ -251,3 +251,26 @@ pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     let four: [T; 4] = std::array::from_fn(|l| eight[l] + eight[l + 4]);
     rest + ((four[0] + four[2]) + (four[1] + four[3]))
 }
+
+/// `Σ v`, summed in 16 lanes, then one.
+#[inline(always)]
+pub(super) fn sum_of<T: Real>(v: &[T]) -> T {
+    let (v, rest) = v.as_chunks::<16>();
+    let mut total = T::zero();
+    if !v.is_empty() {
+        let mut lanes = [T::zero(); 16];
+        for v in v {
+            for l in 0..16 {
+                lanes[l] += v[l];
+            }
+        }
+        for half in [8, 4, 2, 1] {
+            for l in 0..half {
+                lanes[l] += lanes[l + half];
+            }
+        }
+        total = lanes[0];
+    }
+    rest.iter().for_each(|&r| total += r);
+    total
+}

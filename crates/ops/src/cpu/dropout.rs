@@ -1,34 +1,64 @@
 //! Dropout from a counter-based stream: no mask in memory.
 
+use std::mem::MaybeUninit;
+
 use super::Real;
+use super::memory::Fresh;
 use super::rows::{even, fill};
+use super::simd::{self, Kernel};
 use crate::Dropout;
 
+/// How many blocks of the stream, of four words each, are computed at once.
+const LANES: usize = 8;
+/// How many elements these decide on.
+const GROUP: usize = 4 * LANES;
+
 /// `x[i] / (1 − p)` where element i is kept, else 0. The gradient is the same function of the gradient.
-///
-/// One block of the stream decides on four elements; where all four are 0 already, as in sparse features, it need
-/// not be computed.
 pub(crate) fn apply<T: Real>(dropout: &Dropout, x: &[T]) -> Vec<T> {
-    let (scale, threshold) = (T::from_f64(dropout.scale()), dropout.threshold());
-    let mut out = vec![T::zero(); x.len()];
-    let blocks = x.len().div_ceil(4);
-    let mut chunks = even(blocks, 16);
-    chunks.iter_mut().for_each(|c| *c = c.start * 4..(c.end * 4).min(x.len()));
-    fill(&mut out, 1, &chunks, |range, part| {
-        let first = range.start / 4;
-        for (b, (o, x)) in part.chunks_mut(4).zip(x[range].chunks(4)).enumerate() {
-            if x.iter().all(|&v| v == T::zero()) {
+    let mut chunks = even(x.len().div_ceil(GROUP), 2 * GROUP);
+    chunks.iter_mut().for_each(|c| *c = c.start * GROUP..(c.end * GROUP).min(x.len()));
+    let mut out = Fresh::new(x.len());
+    fill(out.parts(), 1, &chunks, |range, out| {
+        simd::run(Masked { dropout, first: range.start / GROUP, x: &x[range], out });
+    });
+    // SAFETY: the chunks cover all elements, and the kernel writes those of each.
+    unsafe { out.assume_init() }
+}
+
+/// Some elements, the first of them in a group of this number.
+struct Masked<'a, T> {
+    dropout: &'a Dropout,
+    first: usize,
+    x: &'a [T],
+    out: &'a mut [MaybeUninit<T>],
+}
+
+impl<T: Real> Kernel for Masked<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { dropout, first, x, out } = self;
+        let (scale, threshold) = (T::from_f64(dropout.scale()), dropout.threshold());
+        let (stream, zero) = (dropout.stream, T::zero());
+        for (group, (out, x)) in (first..).zip(out.chunks_mut(GROUP).zip(x.chunks(GROUP))) {
+            // As in sparse features, whose zeros stay whatever is decided.
+            if x.iter().fold(true, |all, &v| all & (v == zero)) {
+                out.fill(MaybeUninit::new(zero));
                 continue;
             }
-            let words = dropout.stream.block((first + b) as u64);
-            for ((o, &x), word) in o.iter_mut().zip(x).zip(words) {
-                if word >> 8 >= threshold {
-                    *o = x * scale;
+            let lanes = stream.blocks::<LANES>((group * LANES) as u64);
+            let mut words = [0; GROUP];
+            for (word, lanes) in lanes.iter().enumerate() {
+                for (block, &w) in lanes.iter().enumerate() {
+                    words[4 * block + word] = w;
                 }
             }
+            for ((o, &x), word) in out.iter_mut().zip(x).zip(words) {
+                o.write(if word >> 8 >= threshold { x * scale } else { zero });
+            }
         }
-    });
-    out
+    }
 }
 
 /// The factors of the elements `first, first + 1, …`: 1 / (1 − p) where an element is kept, else 0.

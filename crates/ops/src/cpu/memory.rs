@@ -128,6 +128,18 @@ pub(super) fn initialized<T: Copy>(part: &mut [MaybeUninit<T>], value: T) -> &mu
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }
 
+/// Copies `values` into `part`, which is as long, and gives it as the numbers that it now holds.
+#[inline(always)]
+pub(super) fn copied<'a, T: Copy>(part: &'a mut [MaybeUninit<T>], values: &[T]) -> &'a mut [T] {
+    // Without this check a part that is longer would not be written to its end.
+    assert!(part.len() == values.len());
+    part.iter_mut().zip(values).for_each(|(p, &v)| {
+        p.write(v);
+    });
+    // SAFETY: every element has just been written, and MaybeUninit<T> has the layout of T.
+    unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
+}
+
 /// Asks the system for huge pages: only advice, which changes nothing but the time of the first touch.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages<T>(memory: &mut [T]) {

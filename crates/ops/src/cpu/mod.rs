@@ -11,13 +11,16 @@ mod blocks;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 mod exp;
+pub(crate) mod extreme;
 pub(crate) mod head_scores;
 pub(crate) mod heads;
+mod map;
 pub(crate) mod matmul;
 pub(crate) mod memory;
 pub(crate) mod pairwise;
-pub(crate) mod reduce;
+pub(crate) mod product;
 mod rows;
+pub(crate) mod sddmm;
 pub(crate) mod segment;
 mod simd;
 pub(crate) mod softmax;
@@ -98,7 +101,7 @@ macro_rules! for_float {
 }
 pub(crate) use for_float;
 
-/// Runs an expression with `$h` bound to a number of heads, which for `T` = f32 is a constant where it is a common one,
+/// Runs an expression with `$h` bound to a number of heads (or columns), which for `T` = f32 is a constant where it is a common one,
 /// so that loops over heads become straight code. Each constant is compiled for each set of instructions: keep what is
 /// inside small.
 macro_rules! by_heads {

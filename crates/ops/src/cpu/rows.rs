@@ -1,8 +1,12 @@
 //! How work is cut: into chunks of consecutive rows, by size alone, never by the number of threads.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
+
+use super::Real;
+use super::memory::Fresh;
 
 /// About how many numbers a task should touch: enough to be worth handing to another thread.
 const GRAIN: usize = 1 << 15;
@@ -62,6 +66,21 @@ pub(super) fn fill<T: Send>(
 ) {
     let parts = split(out, chunks, |c| c.len() * width);
     run(chunks.iter().cloned().zip(parts).collect(), |(rows, part)| f(rows, part));
+}
+
+/// `rows` rows of `width` numbers, chunk by chunk, in memory that holds nothing yet.
+///
+/// # Safety
+/// `f` writes every number of the part that it gets.
+pub(super) unsafe fn fresh<T: Real>(
+    rows: usize,
+    width: usize,
+    f: impl Fn(Range<usize>, &mut [MaybeUninit<T>]) + Send + Sync,
+) -> Vec<T> {
+    let mut out = Fresh::new(rows * width);
+    fill(out.parts(), width, &even(rows, width), f);
+    // SAFETY: the chunks cover all rows, and each has written its own.
+    unsafe { out.assume_init() }
 }
 
 /// Row `r` of a matrix with `width` columns.

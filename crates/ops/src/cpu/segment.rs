@@ -1,81 +1,182 @@
 //! Sums over rows of a compressed sparse form, and the gathers that are their transposes.
 
-use candle_geometric_graph::Csr;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use candle_geometric_graph::{Csr, Task};
 
 use super::Real;
-use super::rows::{by_edges, even, fill, row};
-
-/// `out[k] = x[ids[k]]`, rows of `width` numbers.
-pub(crate) fn gather<T: Real>(x: &[T], ids: &[u32], width: usize) -> Vec<T> {
-    let mut out = vec![T::zero(); ids.len() * width];
-    fill(&mut out, width, &even(ids.len(), width), |rows, part| {
-        if width == 1 {
-            for (o, &id) in part.iter_mut().zip(&ids[rows]) {
-                *o = x[id as usize];
-            }
-        } else if width > 0 {
-            for (o, &id) in part.chunks_exact_mut(width).zip(&ids[rows]) {
-                o.copy_from_slice(row(x, id as usize, width));
-            }
-        }
-    });
-    out
-}
+use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, sum_of};
+use super::memory::{copied, initialized};
+use super::rows::{fresh, row};
+use super::simd::{self, Kernel, prefetch};
+use super::tasks::{self, Per, fill_fresh};
 
 /// `out[r] = Σ m[e]` over the edges e of row r.
 pub(crate) fn sum<T: Real>(csr: &Csr, m: &[T], width: usize) -> Vec<T> {
-    let mut out = vec![T::zero(); csr.rows() * width];
-    fill(&mut out, width, &by_edges(csr.row_ptr(), width), |rows, part| {
-        for (i, r) in rows.enumerate() {
-            let o = &mut part[i * width..][..width];
-            for &e in csr.edges(r) {
-                add(o, row(m, e as usize, width));
-            }
-        }
-    });
-    out
+    Terms { csr, ids: csr.edge_ids(), weights: None, matrix: m, width, mean: false }.sum()
+}
+
+/// [`sum`] over the number of edges, where there are any.
+pub(crate) fn mean<T: Real>(csr: &Csr, m: &[T], width: usize) -> Vec<T> {
+    Terms { csr, ids: csr.edge_ids(), weights: None, matrix: m, width, mean: true }.sum()
 }
 
 /// `out[r] = Σ w[e] x[column(e)]` over the edges e of row r; without weights every edge counts 1.
 pub(crate) fn spmm<T: Real>(csr: &Csr, weights: Option<&[T]>, x: &[T], width: usize) -> Vec<T> {
-    let mut out = vec![T::zero(); csr.rows() * width];
-    fill(&mut out, width, &by_edges(csr.row_ptr(), width), |rows, part| {
-        for (i, r) in rows.enumerate() {
-            let o = &mut part[i * width..][..width];
-            match weights {
-                None => csr.neighbors(r).iter().for_each(|&c| add(o, row(x, c as usize, width))),
-                Some(w) => {
-                    for (&c, &e) in csr.neighbors(r).iter().zip(csr.edges(r)) {
-                        add_scaled(o, w[e as usize], row(x, c as usize, width));
-                    }
+    Terms { csr, ids: csr.columns(), weights, matrix: x, width, mean: false }.sum()
+}
+
+/// What is summed: for every edge a row of a matrix, times a weight.
+#[derive(Clone, Copy)]
+struct Terms<'a, T> {
+    csr: &'a Csr,
+    /// The rows, in the order of the compressed form.
+    ids: &'a [u32],
+    /// In the caller's order of the edges.
+    weights: Option<&'a [T]>,
+    matrix: &'a [T],
+    width: usize,
+    /// Whether to divide by the number of edges.
+    mean: bool,
+}
+
+impl<T: Real> Terms<'_, T> {
+    fn sum(self) -> Vec<T> {
+        let f = |task: &Task, [out]: [&mut [MaybeUninit<T>]; 1]| simd::run(Sum { terms: self, task, out });
+        let merge = |r: usize, [parts]: [&[T]; 1], [out]: [&mut [MaybeUninit<T>]; 1]| {
+            let out = initialized(out, T::zero());
+            tasks::add_up(r, [parts], [out]);
+            self.finish(r, out);
+        };
+        // SAFETY: a sum writes each of its rows, and `initialized` all of one.
+        let [out] = unsafe { fill_fresh(self.csr, [Per::Row(self.width)], f, merge) };
+        out
+    }
+
+    #[inline(always)]
+    fn finish(&self, r: usize, sum: &mut [T]) {
+        if self.mean {
+            let degree = T::from_f64(self.csr.degree(r).max(1) as f64);
+            sum.iter_mut().for_each(|s| *s /= degree);
+        }
+    }
+}
+
+struct Sum<'a, T> {
+    terms: Terms<'a, T>,
+    task: &'a Task,
+    out: &'a mut [MaybeUninit<T>],
+}
+
+impl<T: Real> Kernel for Sum<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { terms: t, task, out } = self;
+        let (all, width) = (tasks::edges(task), t.width);
+        let weights = t.weights.map(|w| pick(w, t.csr.edge_ids(), all.clone()));
+        // Numbers that stand alone are brought together before they are added, so that this is vector code too.
+        let mut single = if width == 1 { pick(t.matrix, t.ids, all.clone()) } else { vec![] };
+        if let Some(w) = &weights {
+            single.iter_mut().zip(w).for_each(|(s, &w)| *s *= w);
+        }
+        let (distance, ones) = (distance::<T>(width), [T::one(); BLOCK]);
+        for (k, r) in tasks::rows(task).enumerate() {
+            let o = initialized(&mut out[k * width..][..width], T::zero());
+            let range = tasks::edges_of_row(t.csr, task, r);
+            if width == 1 {
+                o[0] = sum_of(&single[range.start - all.start..range.end - all.start]);
+            } else {
+                for start in range.clone().step_by(BLOCK) {
+                    let end = (start + BLOCK).min(range.end);
+                    let next = ahead(t.ids, start, end - start, distance);
+                    let rows = Rows::new(t.matrix, &t.ids[start..end], next, width);
+                    let weights = weights.as_ref().map_or(&ones[..end - start], |w| {
+                        &w[start - all.start..end - all.start]
+                    });
+                    add_weighted(o, weights, &rows, 1, width);
                 }
             }
+            if task.part.is_none() {
+                t.finish(r, o);
+            }
         }
-    });
+    }
+}
+
+/// The numbers of the entries `range`: `numbers[ids[k]]`.
+#[inline(always)]
+pub(super) fn pick<T: Real>(numbers: &[T], ids: &[u32], range: Range<usize>) -> Vec<T> {
+    const AHEAD: usize = 64;
+    let mut out = Vec::with_capacity(range.len());
+    out.extend(range.map(|k| {
+        if let Some(&far) = ids.get(k + AHEAD) {
+            prefetch(&numbers[far as usize..][..1]);
+        }
+        numbers[ids[k] as usize]
+    }));
     out
 }
 
-/// `out[e] = ⟨a[source[e]], b[destination[e]]⟩`.
-pub(crate) fn sddmm<T: Real>(a: &[T], source: &[u32], b: &[T], destination: &[u32], width: usize) -> Vec<T> {
-    let mut out = vec![T::zero(); source.len()];
-    fill(&mut out, 1, &even(source.len(), width), |edges, part| {
-        for (o, e) in part.iter_mut().zip(edges) {
-            *o = dot(row(a, source[e] as usize, width), row(b, destination[e] as usize, width));
+/// Every row of `x` over its number of edges, where it has any.
+pub(crate) fn over_degree<T: Real>(csr: &Csr, x: &[T], width: usize) -> Vec<T> {
+    let divide = |range: Range<usize>, part: &mut [MaybeUninit<T>]| {
+        for (r, o) in range.zip(part.chunks_exact_mut(width.max(1))) {
+            let degree = T::from_f64(csr.degree(r).max(1) as f64);
+            copied(o, row(x, r, width)).iter_mut().for_each(|v| *v /= degree);
         }
-    });
-    out
+    };
+    // SAFETY: every row of a part is written.
+    unsafe { fresh(csr.rows(), width, divide) }
+}
+
+/// `out[k] = x[ids[k]]`, rows of `width` numbers.
+pub(crate) fn gather<T: Real>(x: &[T], ids: &[u32], width: usize) -> Vec<T> {
+    let distance = distance::<T>(width);
+    let copy = |range: Range<usize>, part: &mut [MaybeUninit<T>]| match width {
+        0 => {}
+        1 => copy_rows::<T, 1>(x, ids, range, distance, part),
+        2 => copy_rows::<T, 2>(x, ids, range, distance, part),
+        4 => copy_rows::<T, 4>(x, ids, range, distance, part),
+        8 => copy_rows::<T, 8>(x, ids, range, distance, part),
+        _ => {
+            for (k, o) in range.zip(part.chunks_exact_mut(width)) {
+                if let Some(&far) = ids.get(k + distance) {
+                    prefetch(row(x, far as usize, width));
+                }
+                copied(o, row(x, ids[k] as usize, width));
+            }
+        }
+    };
+    // SAFETY: every row of a part is written.
+    unsafe { fresh(ids.len(), width, copy) }
+}
+
+/// [`gather`] of rows of `W` numbers: a few moves each, where a call to copy a row would cost more than the copy.
+fn copy_rows<T: Real, const W: usize>(
+    x: &[T],
+    ids: &[u32],
+    range: Range<usize>,
+    distance: usize,
+    part: &mut [MaybeUninit<T>],
+) {
+    let (x, _) = x.as_chunks::<W>();
+    for (k, o) in range.zip(part.as_chunks_mut::<W>().0) {
+        if let Some(&far) = ids.get(k + distance) {
+            prefetch(&x[far as usize]);
+        }
+        *o = x[ids[k] as usize].map(MaybeUninit::new);
+    }
 }
 
 /// From the order of a compressed sparse form back to the caller's: `out[edge_ids[k]] = sorted[k]`.
 pub(crate) fn to_caller_order<T: Real>(sorted: Vec<T>, csr: &Csr, width: usize) -> Vec<T> {
-    if csr.edge_ids().is_sorted() {
-        return sorted;
+    match csr.entries() {
+        Some(entries) => gather(&sorted, entries, width),
+        None => sorted,
     }
-    let mut slots = vec![0u32; csr.edge_ids().len()];
-    for (slot, &e) in (0..).zip(csr.edge_ids()) {
-        slots[e as usize] = slot;
-    }
-    gather(&sorted, &slots, width)
 }
 
 /// `o += v`.
@@ -92,23 +193,4 @@ pub(super) fn add_scaled<T: Real>(o: &mut [T], w: T, v: &[T]) {
     for (o, &v) in o.iter_mut().zip(v) {
         *o += w * v;
     }
-}
-
-/// `⟨a, b⟩`, summed in eight lanes so that it becomes vector code.
-#[inline(always)]
-pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    const LANES: usize = 8;
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut lanes = [T::zero(); LANES];
-    for (a, b) in a.iter().zip(b) {
-        for l in 0..LANES {
-            lanes[l] += a[l] * b[l];
-        }
-    }
-    let mut total =
-        ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-    for (&a, &b) in a_rest.iter().zip(b_rest) {
-        total += a * b;
-    }
-    total
 }

@@ -1,10 +1,13 @@
 //! Matrices that are mostly zeros, such as bags of words: their products as products of a graph.
 
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
 use candle_core::{Error, Result};
 use candle_geometric_graph::EdgeIndex;
 
 use super::Real;
-use super::rows::{even, row};
+use super::rows::{even, fresh, row};
 use rayon::prelude::*;
 
 /// Sparse if fewer than one element in this many is not 0.
@@ -45,8 +48,14 @@ pub(crate) fn pattern<T: Real>(x: &[T], width: usize) -> Result<Option<EdgeIndex
 
 /// The values at the positions of a pattern, in its order.
 pub(crate) fn values<T: Real>(x: &[T], pattern: &EdgeIndex) -> Vec<T> {
-    let width = pattern.num_src();
-    pattern.iter().map(|(column, r)| x[r as usize * width + column as usize]).collect()
+    let (columns, rows, width) = (pattern.source(), pattern.destination(), pattern.num_src());
+    let f = |range: Range<usize>, out: &mut [MaybeUninit<T>]| {
+        for (o, (&column, &r)) in out.iter_mut().zip(columns[range.clone()].iter().zip(&rows[range])) {
+            o.write(x[r as usize * width + column as usize]);
+        }
+    };
+    // SAFETY: every number of the part is written.
+    unsafe { fresh(columns.len(), 1, f) }
 }
 
 /// Calls `f` with the position of every element that is not 0, and counts them. Looks at eight at once.

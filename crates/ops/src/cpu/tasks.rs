@@ -33,6 +33,30 @@ pub(super) fn fill<T: Real, const N: usize>(
     f: impl Fn(&Task, [&mut [T]; N]) + Sync,
     merge: impl Fn(usize, [&[T]; N], [&mut [T]; N]) + Sync,
 ) -> [Vec<T>; N] {
+    fn zeros<T: Real, const N: usize>(parts: [&mut [MaybeUninit<T>]; N]) -> [&mut [T]; N] {
+        parts.map(|p| initialized(p, T::zero()))
+    }
+    // SAFETY: both parts are filled with zeros first.
+    unsafe {
+        fill_fresh(
+            csr,
+            results,
+            |task, parts| f(task, zeros(parts)),
+            |row, partial, parts| merge(row, partial, zeros(parts)),
+        )
+    }
+}
+
+/// As [`fill`], in memory that holds nothing yet.
+///
+/// # Safety
+/// `f` and `merge` write every number of the parts that they get.
+pub(super) unsafe fn fill_fresh<T: Real, const N: usize>(
+    csr: &Csr,
+    results: [Per; N],
+    f: impl Fn(&Task, [&mut [MaybeUninit<T>]; N]) + Sync,
+    merge: impl Fn(usize, [&[T]; N], [&mut [MaybeUninit<T>]; N]) + Sync,
+) -> [Vec<T>; N] {
     let (tasks, cut_rows) = (csr.tasks(), csr.cut_rows());
     let parts = cut_rows.last().map_or(0, |c| c.parts.end) as usize;
     let mut whole = results.map(|r| {
@@ -72,8 +96,8 @@ pub(super) fn fill<T: Real, const N: usize>(
     }
     // What `assume_init` below relies on: nothing is left over.
     assert!(rest.iter().chain(&partial_rest).all(|r| r.is_empty()), "the tasks do not cover the graph");
-    run(work, |(task, parts)| f(task, parts.map(|p| initialized(p, T::zero()))));
-    // SAFETY: the tasks cover the partial results, and each has just filled its own.
+    run(work, |(task, parts)| f(task, parts));
+    // SAFETY: the tasks cover the partial results, and each has just written its own.
     let partial = partial.map(|p| unsafe { p.assume_init() });
     run(merges, |(c, parts)| {
         let range = c.parts.start as usize..c.parts.end as usize;
@@ -81,9 +105,9 @@ pub(super) fn fill<T: Real, const N: usize>(
             Per::Row(width) => &partial[n][range.start * width..range.end * width],
             _ => &[],
         });
-        merge(c.row as usize, of_row, parts.map(|p| initialized(p, T::zero())));
+        merge(c.row as usize, of_row, parts);
     });
-    // SAFETY: the tasks and the cut rows cover the results, as asserted, and each has filled its own part.
+    // SAFETY: the tasks and the cut rows cover the results, as asserted, and each has written its own part.
     whole.map(|w| unsafe { w.assume_init() })
 }
 

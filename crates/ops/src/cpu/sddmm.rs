@@ -1,0 +1,48 @@
+//! Products of the rows at the two ends of every edge.
+
+use candle_geometric_graph::{Csr, Task};
+
+use super::Real;
+use super::blocks::{BLOCK, Rows, ahead, distance, dots};
+use super::rows::row;
+use super::segment::to_caller_order;
+use super::simd::{self, Kernel};
+use super::tasks::{self, Per, fill};
+
+/// `out[e] = ⟨own[row(e)], others[column(e)]⟩`, in the caller's order.
+pub(crate) fn sddmm<T: Real>(csr: &Csr, own: &[T], others: &[T], width: usize) -> Vec<T> {
+    let f = |task: &Task, [out]: [&mut [T]; 1]| simd::run(Products { csr, task, own, others, width, out });
+    let [sorted] = fill(csr, [Per::Edge(1)], f, |_, _, _| ());
+    to_caller_order(sorted, csr, 1)
+}
+
+struct Products<'a, T> {
+    csr: &'a Csr,
+    task: &'a Task,
+    own: &'a [T],
+    others: &'a [T],
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Products<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { csr, task, own, others, width, out } = self;
+        if width == 0 {
+            return;
+        }
+        let (first, columns, distance) = (tasks::edges(task).start, csr.columns(), distance::<T>(width));
+        for r in tasks::rows(task) {
+            let (own, range) = (row(own, r, width), tasks::edges_of_row(csr, task, r));
+            for start in range.clone().step_by(BLOCK) {
+                let end = (start + BLOCK).min(range.end);
+                let next = ahead(columns, start, end - start, distance);
+                let rows = Rows::new(others, &columns[start..end], next, width);
+                dots(&mut out[start - first..end - first], own, &rows, 1, width);
+            }
+        }
+    }
+}
