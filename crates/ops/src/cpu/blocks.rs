@@ -74,10 +74,10 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// How many edges ahead of their use rows of `width` numbers are asked for: about 8 KB.
+/// How many edges ahead of their use rows of `width` numbers are asked for: about 16 KB.
 #[inline(always)]
 pub(super) fn distance<T>(width: usize) -> usize {
-    (8192 / (width * size_of::<T>()).max(1)).clamp(2, 64)
+    (16384 / (width * size_of::<T>()).max(1)).clamp(2, 64)
 }
 
 /// The `ids` that stand `distance` after the block `start..start + len`, as many as the block has.
