@@ -50,7 +50,7 @@ fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     let kernel = |x: &Tensor| x.contiguous()?.apply_op1(Pointwise(function));
     match backend::of(x) {
         Backend::Cpu => Ok(kernel(x)?),
-        Backend::Widened => Ok(kernel(&backend::wide(x)?)?.to_dtype(x.dtype())?),
+        Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
         Backend::Reference => match function {
             Function::Relu => reference::relu(x),
             Function::LeakyRelu { negative_slope } => reference::leaky_relu(x, negative_slope),

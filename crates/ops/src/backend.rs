@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use crate::Result;
+use crate::cast::cast;
 
 /// What runs an operation on a tensor.
 pub(crate) enum Backend {
@@ -23,9 +24,14 @@ pub(crate) fn of(t: &Tensor) -> Backend {
     }
 }
 
-/// `t` in f32.
+/// `t`, which is in half precision on the CPU, in f32.
 pub(crate) fn wide(t: &Tensor) -> Result<Tensor> {
-    Ok(t.to_dtype(DType::F32)?)
+    Ok(cast(t, DType::F32)?)
+}
+
+/// The way back: `t`, which is in f32, in the half precision of `like`.
+pub(crate) fn narrow(t: &Tensor, like: &Tensor) -> Result<Tensor> {
+    Ok(cast(t, like.dtype())?)
 }
 
 /// An optional argument in f32.

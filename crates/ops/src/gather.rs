@@ -26,7 +26,7 @@ pub fn gather_src(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::rows("x", x, edges.num_src(), "source node")?;
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Source),
-        Backend::Widened => Ok(gather(&backend::wide(x)?, edges, Side::Source)?.to_dtype(x.dtype())?),
+        Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Source)?, x),
         Backend::Reference => reference::gather_src(x, edges),
     }
 }
@@ -52,7 +52,7 @@ pub fn gather_dst(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::rows("x", x, edges.num_dst(), "destination node")?;
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Destination),
-        Backend::Widened => Ok(gather(&backend::wide(x)?, edges, Side::Destination)?.to_dtype(x.dtype())?),
+        Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Destination)?, x),
         Backend::Reference => reference::gather_dst(x, edges),
     }
 }

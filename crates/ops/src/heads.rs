@@ -33,7 +33,7 @@ pub fn mean_heads(x: &Tensor, heads: usize, bias: Option<&Tensor>) -> Result<Ten
         }
         Backend::Widened => {
             let bias = backend::wide_option(bias)?;
-            Ok(mean_heads(&backend::wide(x)?, heads, bias.as_ref())?.to_dtype(x.dtype())?)
+            backend::narrow(&mean_heads(&backend::wide(x)?, heads, bias.as_ref())?, x)
         }
         Backend::Reference => reference::mean_heads(x, heads, bias),
     }

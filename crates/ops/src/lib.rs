@@ -24,6 +24,7 @@
 mod activation;
 mod attention;
 mod backend;
+mod cast;
 mod check;
 mod cpu;
 mod dropout;

@@ -187,7 +187,7 @@ pub fn bias_add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     check::like("bias", bias, x)?;
     match backend::of(x) {
         Backend::Cpu => Ok(x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAdd)?),
-        Backend::Widened => Ok(bias_add(&backend::wide(x)?, &backend::wide(bias)?)?.to_dtype(x.dtype())?),
+        Backend::Widened => backend::narrow(&bias_add(&backend::wide(x)?, &backend::wide(bias)?)?, x),
         Backend::Reference => reference::bias_add(x, bias),
     }
 }

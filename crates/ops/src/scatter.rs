@@ -53,7 +53,7 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
             Ok(messages.contiguous()?.apply_op1(op)?)
         }
         Backend::Widened => {
-            Ok(scatter(&backend::wide(messages)?, edges, reduce)?.to_dtype(messages.dtype())?)
+            backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages)
         }
         Backend::Reference => reference::scatter(messages, edges, reduce),
     }

@@ -28,7 +28,7 @@ pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::rows("scores", scores, edges.num_edges(), "edge")?;
     match backend::of(scores) {
         Backend::Cpu => Ok(scores.contiguous()?.apply_op1(SegmentSoftmax { edges: edges.clone() })?),
-        Backend::Widened => Ok(segment_softmax(&backend::wide(scores)?, edges)?.to_dtype(scores.dtype())?),
+        Backend::Widened => backend::narrow(&segment_softmax(&backend::wide(scores)?, edges)?, scores),
         Backend::Reference => reference::segment_softmax(scores, edges),
     }
 }

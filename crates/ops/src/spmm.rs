@@ -39,7 +39,7 @@ pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<T
         }
         Backend::Widened => {
             let weights = backend::wide_option(weights)?;
-            Ok(spmm(edges, weights.as_ref(), &backend::wide(x)?)?.to_dtype(x.dtype())?)
+            backend::narrow(&spmm(edges, weights.as_ref(), &backend::wide(x)?)?, x)
         }
         Backend::Reference => reference::spmm(edges, weights, x),
     }
@@ -66,7 +66,7 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::like("b", b, a)?;
     match backend::of(a) {
         Backend::Cpu => Ok(a.contiguous()?.apply_op2(&b.contiguous()?, Sddmm { edges: edges.clone() })?),
-        Backend::Widened => Ok(sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?.to_dtype(a.dtype())?),
+        Backend::Widened => backend::narrow(&sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?, a),
         Backend::Reference => reference::sddmm(a, b, edges),
     }
 }

@@ -53,7 +53,7 @@ pub fn additive_attention(
             let (v, src) = (backend::wide(values)?, backend::wide(src_scores)?);
             let out =
                 additive_attention(&v, &src, dst.as_ref(), edge.as_ref(), edges, negative_slope, dropout)?;
-            Ok(out.to_dtype(values.dtype())?)
+            backend::narrow(&out, values)
         }
         Backend::Reference => reference::additive_attention(
             values,

@@ -37,7 +37,7 @@ pub fn attend(scores: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Ten
         }
         Backend::Widened => {
             let out = attend(&backend::wide(scores)?, &backend::wide(values)?, edges)?;
-            Ok(out.to_dtype(values.dtype())?)
+            backend::narrow(&out, values)
         }
         Backend::Reference => reference::attend(scores, values, edges),
     }

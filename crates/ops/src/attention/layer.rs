@@ -1,4 +1,4 @@
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
@@ -76,13 +76,13 @@ pub fn layer_attention(
             Ok(for_float!(value.dtype(), "layer_attention", T => op.apply::<T>())?)
         }
         Backend::Widened => {
-            let wide = |t: &Tensor| t.to_dtype(DType::F32);
+            let wide = backend::wide;
             let (src, dst) = (wide(scoring.att_src)?, wide(scoring.att_dst)?);
             let (edge, bias) = (backend::wide_option(scoring.edge_scores)?, backend::wide_option(bias)?);
             let scoring = Scoring { att_src: &src, att_dst: &dst, edge_scores: edge.as_ref(), ..scoring };
             let h = Linked::from(wide(&h.tensor()?)?);
             let out = layer_attention(&h, scoring, bias.as_ref(), edges, dropout)?;
-            Ok(out.to_dtype(value.dtype())?)
+            backend::narrow(&out, &value)
         }
         Backend::Reference => reference::layer_attention(&h.tensor()?, scoring, bias, edges, dropout),
     }

@@ -96,11 +96,18 @@ pub(super) struct Fresh<T> {
 
 impl<T: Real> Fresh<T> {
     pub(super) fn new(len: usize) -> Self {
-        let numbers = T::pool().take(len).unwrap_or_else(|| {
-            let mut numbers = Vec::with_capacity(len);
-            advise_huge_pages(numbers.spare_capacity_mut());
-            numbers
-        });
+        match T::pool().take(len) {
+            Some(numbers) => Self { numbers, len },
+            None => Self::unpooled(len),
+        }
+    }
+}
+
+impl<T> Fresh<T> {
+    /// Of a type for which no memory is kept.
+    pub(super) fn unpooled(len: usize) -> Self {
+        let mut numbers = Vec::with_capacity(len);
+        advise_huge_pages(numbers.spare_capacity_mut());
         Self { numbers, len }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod activation;
 pub(crate) mod attention;
 pub(crate) mod attention_backward;
 mod blocks;
+pub(crate) mod cast;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 mod exp;

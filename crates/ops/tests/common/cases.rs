@@ -47,7 +47,7 @@ macro_rules! scatter_case {
     ($name:expr, $reduce:expr) => {
         Case {
             name: $name,
-            shapes: |e| vec![n_edges(e, 4)],
+            shapes: |e| vec![n_edges(e, W)],
             ours: |t, e| ops::scatter(&t[0], e, $reduce),
             reference: |t, e| reference::scatter(&t[0], e, $reduce),
             naive: |m, e| naive::scatter(&m[0], e, $reduce),
@@ -55,18 +55,19 @@ macro_rules! scatter_case {
     };
 }
 
-pub fn all() -> Vec<Case> {
+/// The operations that the attentions are made of, on rows of `W` numbers.
+pub fn primitives<const W: usize>() -> Vec<Case> {
     vec![
         Case {
             name: "gather_src",
-            shapes: |e| vec![n_src(e, 4)],
+            shapes: |e| vec![n_src(e, W)],
             ours: |t, e| ops::gather_src(&t[0], e),
             reference: |t, e| reference::gather_src(&t[0], e),
             naive: |m, e| e.source().iter().flat_map(|&j| m[0].row(j).to_vec()).collect(),
         },
         Case {
             name: "gather_dst",
-            shapes: |e| vec![n_dst(e, 4)],
+            shapes: |e| vec![n_dst(e, W)],
             ours: |t, e| ops::gather_dst(&t[0], e),
             reference: |t, e| reference::gather_dst(&t[0], e),
             naive: |m, e| e.destination().iter().flat_map(|&i| m[0].row(i).to_vec()).collect(),
@@ -78,34 +79,46 @@ pub fn all() -> Vec<Case> {
         scatter_case!("mul", Reduce::Mul),
         Case {
             name: "segment_softmax",
-            shapes: |e| vec![n_edges(e, H)],
+            shapes: |e| vec![n_edges(e, W)],
             ours: |t, e| ops::segment_softmax(&t[0], e),
             reference: |t, e| reference::segment_softmax(&t[0], e),
-            naive: |m, e| naive::softmax(&m[0].data, H, e),
+            naive: |m, e| naive::softmax(&m[0].data, W, e),
         },
         Case {
             name: "spmm",
-            shapes: |e| vec![n_src(e, 4)],
+            shapes: |e| vec![n_src(e, W)],
             ours: |t, e| ops::spmm(e, None, &t[0]),
             reference: |t, e| reference::spmm(e, None, &t[0]),
             naive: |m, e| naive::weighted_sum(&vec![1.0; e.num_edges()], &m[0], 1, e),
         },
         Case {
             name: "weighted spmm",
-            shapes: |e| vec![vec![e.num_edges()], n_src(e, 4)],
+            shapes: |e| vec![vec![e.num_edges()], n_src(e, W)],
             ours: |t, e| ops::spmm(e, Some(&t[0]), &t[1]),
             reference: |t, e| reference::spmm(e, Some(&t[0]), &t[1]),
             naive: |m, e| naive::weighted_sum(&m[0].data, &m[1], 1, e),
         },
         Case {
             name: "sddmm",
-            shapes: |e| vec![n_src(e, 11), n_dst(e, 11)],
+            shapes: |e| vec![n_src(e, W), n_dst(e, W)],
             ours: |t, e| ops::sddmm(&t[0], &t[1], e),
             reference: |t, e| reference::sddmm(&t[0], &t[1], e),
             naive: |m, e| {
                 e.iter().map(|(j, i)| m[0].row(j).iter().zip(m[1].row(i)).map(|(a, b)| a * b).sum()).collect()
             },
         },
+    ]
+}
+
+pub fn all() -> Vec<Case> {
+    let mut all = primitives::<4>();
+    all.extend(primitives::<11>());
+    all.extend(attentions());
+    all
+}
+
+fn attentions() -> Vec<Case> {
+    vec![
         Case {
             name: "attend",
             shapes: |e| vec![n_edges(e, H), n_src(e, H * C)],

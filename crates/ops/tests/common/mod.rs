@@ -18,12 +18,35 @@ pub fn random_edges(num_src: usize, num_dst: usize, n: usize, seed: u64) -> Edge
     EdgeIndex::bipartite(source, destination, num_src, num_dst).unwrap()
 }
 
-/// Edges whose destinations crowd at few nodes: one hub has about a third of them.
+/// Edges that crowd at two nodes: one has about a third of them as in-edges, another one as out-edges.
 pub fn hub_edges(nodes: usize, n: usize, seed: u64) -> EdgeIndex {
     let mut q = Stream::new(seed, 78).sequence();
-    let source = (0..n).map(|_| q.below(nodes as u32)).collect();
+    let source = (0..n).map(|e| if e % 3 == 1 { 2 } else { q.below(nodes as u32) }).collect();
     let destination = (0..n).map(|e| if e % 3 == 0 { 1 } else { q.below(nodes as u32) }).collect();
     EdgeIndex::new(source, destination, nodes).unwrap()
+}
+
+/// All edges as one segment, as for a reduction over all of them: row e is that of edge e.
+pub fn one_segment(n: usize) -> EdgeIndex {
+    EdgeIndex::from_batch(&vec![0; n], 1).unwrap()
+}
+
+/// Graphs with rows that kernels cut, of more than [`Csr::GRAIN`](candle_geometric_graph::Csr::GRAIN) edges.
+pub fn cut_graphs() -> Vec<(&'static str, EdgeIndex)> {
+    let mut batch = vec![0; 300];
+    batch.extend([2; 5000]);
+    batch.extend([3; 40]);
+    // Neither by source nor by destination in order, with the power law of R-MAT: each bit of an index is mostly 0.
+    let mut q = Stream::new(5, 79).sequence();
+    let mut skewed = || (0..9).fold(0, |id, _| id << 1 | u32::from(q.below(4) == 0));
+    let (source, destination) = (0..8000).map(|_| (skewed(), skewed())).unzip();
+    vec![
+        ("hubs", hub_edges(500, 9000, 4)),
+        ("a power law", EdgeIndex::new(source, destination, 512).unwrap()),
+        ("all edges", one_segment(5000)),
+        ("a batch", EdgeIndex::from_batch(&batch, 5).unwrap()),
+        ("all from one", one_segment(5000).reversed()),
+    ]
 }
 
 /// Small graphs of every kind that real data has.
