@@ -3,7 +3,7 @@
 use candle_geometric_graph::{Csr, Task};
 
 use super::Real;
-use super::blocks::{BLOCK, Rows, ahead, distance, dots};
+use super::blocks::{BLOCK, Rows, Sums, ahead, distance};
 use super::rows::row;
 use super::segment::to_caller_order;
 use super::simd::{self, Kernel};
@@ -35,13 +35,14 @@ impl<T: Real> Kernel for Products<'_, T> {
             return;
         }
         let (first, columns, distance) = (tasks::edges(task).start, csr.columns(), distance::<T>(width));
+        let mut sums = Sums::new(1);
         for r in tasks::rows(task) {
             let (own, range) = (row(own, r, width), tasks::edges_of_row(csr, task, r));
             for start in range.clone().step_by(BLOCK) {
                 let end = (start + BLOCK).min(range.end);
                 let next = ahead(columns, start, end - start, distance);
                 let rows = Rows::new(others, &columns[start..end], next, width);
-                dots(&mut out[start - first..end - first], own, &rows, 1, width);
+                sums.dots(&mut out[start - first..end - first], own, &rows, 1, width);
             }
         }
     }
