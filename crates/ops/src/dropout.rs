@@ -71,9 +71,7 @@ pub fn dropout(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
     }
     match backend::of(x) {
         Backend::Cpu => Ok(x.contiguous()?.apply_op1(Masked(dropout))?),
-        Backend::Widened => {
-            backend::narrow(&backend::wide(x)?.apply_op1(Masked(dropout))?, x)
-        }
+        Backend::Widened => backend::narrow(&backend::wide(x)?.apply_op1(Masked(dropout))?, x),
         Backend::Reference => reference::dropout(x, dropout),
     }
 }

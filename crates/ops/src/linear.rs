@@ -248,10 +248,9 @@ impl Linear {
         let (n, inputs) = first.x.dims2()?;
         let views: Vec<_> =
             maps.iter().map(|(op, grad)| (Host::open(grad), Host::open(&op.weight))).collect();
-        let terms = views.iter().map(|(g, weight)| {
-            let (g, weight) = (g.slice::<T>()?, weight.slice::<T>()?);
-            let outputs = weight.len() / inputs.max(1);
-            Ok((Matrix::new(g, n, outputs), Matrix::new(weight, outputs, inputs)))
+        let terms = views.iter().zip(maps).map(|((g, weight), (op, _))| {
+            let outputs = op.weight.dim(0)?;
+            Ok((Matrix::new(g.slice::<T>()?, n, outputs), Matrix::new(weight.slice()?, outputs, inputs)))
         });
         let dx = matmul::sum_of_products(&terms.collect::<candle_core::Result<Vec<_>>>()?, n, inputs);
         Tensor::from_vec(dx, (n, inputs), &Device::Cpu).map(Some)

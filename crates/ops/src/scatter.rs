@@ -52,9 +52,7 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
             let op = Scatter { edges, reduce, tracked, ties: OnceLock::new() };
             Ok(messages.contiguous()?.apply_op1(op)?)
         }
-        Backend::Widened => {
-            backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages)
-        }
+        Backend::Widened => backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages),
         Backend::Reference => reference::scatter(messages, edges, reduce),
     }
 }
@@ -95,7 +93,9 @@ impl Scatter {
         let width = check::width(arg.dims());
         let dm = match self.reduce {
             Reduce::Sum => cpu::segment::gather(g, destination, width),
-            Reduce::Mean => cpu::segment::gather(&cpu::segment::over_degree(csr, g, width), destination, width),
+            Reduce::Mean => {
+                cpu::segment::gather(&cpu::segment::over_degree(csr, g, width), destination, width)
+            }
             Reduce::Max | Reduce::Min => {
                 let Some(ties) = self.ties.get() else { bail!("the gradient of what was not tracked") };
                 extreme::backward(destination, m, [out, T::cpu_storage_as_slice(ties)?], g, width)

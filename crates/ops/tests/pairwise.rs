@@ -110,9 +110,9 @@ impl Layer {
         let what = format!("{name} {dtype:?} {kind:?} {heads}×{channels}, edge terms: {with_edges}");
         assert_close(&what, &ours, &theirs, tolerance);
         for (k, (a, b)) in of_ours.iter().zip(&of_theirs).enumerate() {
-            // Or twice the error of the reference in this precision: sums over thousands of edges that cancel.
+            // Or a few times the error of the reference in this precision: scores of ±80 have few digits after the point.
             let unavoidable = difference(&numbers(&of_rounded[k]), &numbers(b));
-            assert_close(&format!("{what}, gradient {k}"), a, b, tolerance.max(2.0 * unavoidable));
+            assert_close(&format!("{what}, gradient {k}"), a, b, tolerance.max(4.0 * unavoidable));
         }
     }
 }

@@ -94,9 +94,8 @@ fn extreme_scores_in_cut_segments() {
         assert!(numbers(&gradients[0]).iter().all(|g| g.is_finite()));
         let zeros = Tensor::zeros((all, HEADS), dtype, &Device::Cpu).unwrap();
         let attend = |t: &[Tensor]| ops::attend(&t[0], &t[1], &edges);
-        let additive = |t: &[Tensor]| {
-            ops::additive_attention(&t[1], &zeros, None, Some(&t[0]), &edges, 0.2, None)
-        };
+        let additive =
+            |t: &[Tensor]| ops::additive_attention(&t[1], &zeros, None, Some(&t[0]), &edges, 0.2, None);
         let expected = reference::attend(&s, &v, &edges).unwrap();
         let (out, gradients) = with_gradients(&[s.clone(), v.clone()], attend);
         assert_close("attend", &out, &expected, 1e-5);
@@ -119,12 +118,8 @@ fn extreme_scores_of_a_layer() {
         for dtype in [DType::F32, DType::F64] {
             let inputs = [&h, &att, &scores].map(|t| t.to_dtype(dtype).unwrap());
             let (out, gradients) = with_gradients(&inputs, |t| {
-                let scoring = Scoring {
-                    att_src: &t[1],
-                    att_dst: &t[1],
-                    edge_scores: Some(&t[2]),
-                    negative_slope: 0.2,
-                };
+                let scoring =
+                    Scoring { att_src: &t[1], att_dst: &t[1], edge_scores: Some(&t[2]), negative_slope: 0.2 };
                 ops::layer_attention(&(&t[0]).into(), scoring, None, &edges, None)
             });
             let all = [&out].into_iter().chain(&gradients).flat_map(numbers);

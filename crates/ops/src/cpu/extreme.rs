@@ -39,7 +39,8 @@ pub(crate) fn forward<T: Real>(
         let (out, count) = (initialized(out, T::from_f64(f64::NEG_INFINITY)), initialized(count, T::zero()));
         for (p, part) in outs.chunks_exact(width.max(1)).enumerate() {
             for (c, (best, &v)) in out.iter_mut().zip(part).enumerate() {
-                let (mut n, of_part) = (T::zero(), if counted { row(counts, p, width)[c] } else { T::zero() });
+                let (mut n, of_part) =
+                    (T::zero(), if counted { row(counts, p, width)[c] } else { T::zero() });
                 if counted {
                     n = count[c];
                 }

@@ -17,22 +17,6 @@ pub(super) fn even(rows: usize, width: usize) -> Vec<Range<usize>> {
     (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
 }
 
-/// Chunks of the rows of a compressed sparse form whose edges cost `width` numbers each. A row is never cut.
-pub(super) fn by_edges(row_ptr: &[u32], width: usize) -> Vec<Range<usize>> {
-    let budget = (GRAIN / width.max(1)).max(1);
-    let rows = row_ptr.len().saturating_sub(1);
-    let mut chunks = Vec::new();
-    let (mut start, mut cost) = (0, 0);
-    for (r, bounds) in row_ptr.windows(2).enumerate() {
-        cost += (bounds[1] - bounds[0]) as usize + 1;
-        if cost >= budget || r + 1 == rows {
-            chunks.push(start..r + 1);
-            (start, cost) = (r + 1, 0);
-        }
-    }
-    chunks
-}
-
 /// The part of `out` that belongs to each chunk, where `len` is the number of elements of a chunk.
 pub(super) fn split<'a, T>(
     mut out: &'a mut [T],

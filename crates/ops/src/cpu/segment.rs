@@ -93,9 +93,9 @@ impl<T: Real> Kernel for Sum<'_, T> {
                     let end = (start + BLOCK).min(range.end);
                     let next = ahead(t.ids, start, end - start, distance);
                     let rows = Rows::new(t.matrix, &t.ids[start..end], next, width);
-                    let weights = weights.as_ref().map_or(&ones[..end - start], |w| {
-                        &w[start - all.start..end - all.start]
-                    });
+                    let weights = weights
+                        .as_ref()
+                        .map_or(&ones[..end - start], |w| &w[start - all.start..end - all.start]);
                     add_weighted(o, weights, &rows, 1, width);
                 }
             }

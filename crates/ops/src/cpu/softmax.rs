@@ -29,7 +29,9 @@ pub(crate) fn forward<T: Real>(edges: &EdgeIndex, scores: &[T], width: usize) ->
     let [stats] = fill(csr, [Per::Row(2 * width)], f, |_, [parts], [stats]| merge(parts, stats));
     let (stats, ids) = (&stats, edges.destination());
     // SAFETY: the kernel writes a row for every edge.
-    unsafe { fresh(ids.len(), width, |range, out| simd::run(Weights { ids, range, scores, stats, width, out })) }
+    unsafe {
+        fresh(ids.len(), width, |range, out| simd::run(Weights { ids, range, scores, stats, width, out }))
+    }
 }
 
 /// `∂s[e] = α[e] (g[e] − Σ α[e'] g[e'])` over the segment of e.
