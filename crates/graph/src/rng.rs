@@ -91,22 +91,23 @@ impl Stream {
     /// on. Loops over the `N`, for code that is compiled for vector instructions.
     #[inline(always)]
     pub fn blocks<const N: usize>(&self, first: u64) -> [[u32; N]; 4] {
-        let mut c = [[0; N], [0; N], [self.id as u32; N], [(self.id >> 32) as u32; N]];
-        for l in 0..N {
-            let block = first.wrapping_add(l as u64);
-            (c[0][l], c[1][l]) = (block as u32, (block >> 32) as u32);
+        let (mut c0, mut c1) = ([0u32; N], [0u32; N]);
+        let (mut c2, mut c3) = ([self.id as u32; N], [(self.id >> 32) as u32; N]);
+        for (l, (c0, c1)) in (0..).zip(c0.iter_mut().zip(&mut c1)) {
+            let block = first.wrapping_add(l);
+            (*c0, *c1) = (block as u32, (block >> 32) as u32);
         }
         let mut k = [self.seed as u32, (self.seed >> 32) as u32];
         for _ in 0..10 {
             for l in 0..N {
-                let a = u64::from(c[0][l]) * 0xD251_1F53;
-                let b = u64::from(c[2][l]) * 0xCD9E_8D57;
-                (c[0][l], c[1][l]) = ((b >> 32) as u32 ^ c[1][l] ^ k[0], b as u32);
-                (c[2][l], c[3][l]) = ((a >> 32) as u32 ^ c[3][l] ^ k[1], a as u32);
+                let a = u64::from(c0[l]) * 0xD251_1F53;
+                let b = u64::from(c2[l]) * 0xCD9E_8D57;
+                (c0[l], c1[l]) = ((b >> 32) as u32 ^ c1[l] ^ k[0], b as u32);
+                (c2[l], c3[l]) = ((a >> 32) as u32 ^ c3[l] ^ k[1], a as u32);
             }
             k = [k[0].wrapping_add(0x9E37_79B9), k[1].wrapping_add(0xBB67_AE85)];
         }
-        c
+        [c0, c1, c2, c3]
     }
 
     /// The i-th random word.

@@ -24,6 +24,9 @@ fn check(csr: &Csr, keys: &[u32], others: &[u32], rows: usize) {
     let mut seen = csr.edge_ids().to_vec();
     seen.sort_unstable();
     assert!(seen.iter().copied().eq(0..keys.len() as u32), "edge_ids must be a permutation");
+    let in_order = (0..keys.len() as u32).collect::<Vec<_>>();
+    let entries = csr.entries().unwrap_or(&in_order);
+    assert!(entries.iter().map(|&k| csr.edge_ids()[k as usize]).eq(in_order.iter().copied()));
     for r in 0..rows {
         assert!(csr.edges(r).is_sorted(), "grouping must be stable");
         assert_eq!(csr.degree(r), csr.neighbors(r).len());

@@ -5,6 +5,13 @@
 //! source to destination; a *segment* is the set of edges that end in one destination. Tensors with a row per edge
 //! stand in the caller's edge order, whatever order the kernels walk in.
 //!
+//! What goes by in-edges also goes by graph and over everything: [`EdgeIndex::from_batch`] makes the nodes of a batch
+//! (or its edges, given the graph of each) the in-edges of their graphs, so `scatter` on it pools and `segment_softmax`
+//! normalises within each graph; with `&vec![0; n]` and one graph it does over all `n` rows. Long segments are cut, so
+//! these run on all threads as well.
+//!
+//! [`EdgeIndex::from_batch`]: candle_geometric_graph::EdgeIndex::from_batch
+//!
 //! On the CPU the functions run kernels of their own, which give the same bits for any number of threads; on other
 //! devices they run the reference. Arguments are checked in the public functions, once; the graph was checked when
 //! it was made.
@@ -18,6 +25,11 @@
 //! let x = Tensor::new(&[[1f32, 2.], [3., 4.], [5., 6.]], &Device::Cpu)?;
 //! let sums = scatter(&gather_src(&x, &edges)?, &edges, Reduce::Sum)?;
 //! assert_eq!(sums.to_vec2::<f32>()?, [[3., 4.], [0., 0.], [4., 6.]]);
+//!
+//! let graphs = EdgeIndex::from_batch(&[0, 0, 1], 2)?; // nodes 0 and 1 are one graph, node 2 another
+//! assert_eq!(scatter(&x, &graphs, Reduce::Max)?.to_vec2::<f32>()?, [[3., 4.], [5., 6.]]);
+//! let all = EdgeIndex::from_batch(&[0; 3], 1)?;
+//! assert_eq!(scatter(&x, &all, Reduce::Mean)?.to_vec2::<f32>()?, [[3., 4.]]);
 //! # Ok(()) }
 //! ```
 

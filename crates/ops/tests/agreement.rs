@@ -135,9 +135,16 @@ fn half_precision_is_rounded_once() {
         for (dtype, tolerance) in [(DType::F16, 2e-3), (DType::BF16, 1.6e-2)] {
             let half: Vec<_> = inputs(&case, &edges).iter().map(|t| t.to_dtype(dtype).unwrap()).collect();
             let wide: Vec<_> = half.iter().map(|t| t.to_dtype(DType::F32).unwrap()).collect();
-            let out = (case.ours)(&half, &edges).unwrap();
+            let (out, gradients) = with_gradients(&half, |t| (case.ours)(t, &edges));
+            // The same cotangent, which is one of half precision.
+            let (expected, wide_gradients) =
+                with_gradients(&wide, |t| Ok((case.ours)(t, &edges)?.to_dtype(dtype)?));
             assert_eq!(out.dtype(), dtype, "{}", case.name);
-            assert_close(case.name, &out, &(case.ours)(&wide, &edges).unwrap(), tolerance);
+            assert_close(case.name, &out, &expected, tolerance);
+            for (a, b) in gradients.iter().zip(&wide_gradients) {
+                assert_eq!(a.dtype(), dtype, "{}", case.name);
+                assert_close(&format!("{}, gradient", case.name), a, b, tolerance);
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ fn extreme_scores_in_cut_segments() {
     let score = |e: usize| match e {
         0..2048 | 5000..6500 => f64::NEG_INFINITY,
         7000..10_000 => f64::NEG_INFINITY,
-        _ if e % 2 == 0 => 1e4,
+        _ if e.is_multiple_of(2) => 1e4,
         _ => -1e4,
     };
     let scores: Vec<f64> = (0..all).flat_map(|e| [score(e); HEADS]).collect();

@@ -122,7 +122,7 @@ fn vector_instructions_give_the_bits_of_portable_code() {
         let of = |case: &Case, dtype| bits(1, &typed(case, &edges, dtype), |t| (case.ours)(t, &edges));
         let every = [cases::all(), cases::primitives::<1>(), cases::primitives::<33>()].into_iter().flatten();
         let types = [DType::F32, DType::F64];
-        let dense = types.into_iter().flat_map(|dtype| dense_bits(dtype));
+        let dense = types.into_iter().flat_map(dense_bits);
         return print_bits(every.flat_map(|case| types.map(|dtype| of(&case, dtype))).flatten().chain(dense));
     }
     let test = "vector_instructions_give_the_bits_of_portable_code";

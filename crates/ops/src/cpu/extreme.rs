@@ -37,14 +37,11 @@ pub(crate) fn forward<T: Real>(
     };
     let merge = |_: usize, [outs, counts]: [&[T]; 2], [out, count]: [&mut [MaybeUninit<T>]; 2]| {
         let (out, count) = (initialized(out, T::from_f64(f64::NEG_INFINITY)), initialized(count, T::zero()));
+        let number = |counts: &[T], at: usize| if counted { counts[at] } else { T::zero() };
         for (p, part) in outs.chunks_exact(width.max(1)).enumerate() {
-            for (c, (best, &v)) in out.iter_mut().zip(part).enumerate() {
-                let (mut n, of_part) =
-                    (T::zero(), if counted { row(counts, p, width)[c] } else { T::zero() });
-                if counted {
-                    n = count[c];
-                }
-                (*best, n) = better((*best, n), (v, of_part));
+            for (c, &v) in part.iter().enumerate() {
+                let (best, n) = better((out[c], number(count, c)), (v, number(counts, p * width + c)));
+                out[c] = best;
                 if counted {
                     count[c] = n;
                 }
