@@ -1,9 +1,9 @@
 //! Trains the graph attention network of Veličković et al. (2018) on Cora, as the paper does, and looks at what it
 //! attends to. `--quick` trains on the karate club instead. See the README beside this file.
-use candle_geometric::data::{load, normalize_features};
+use candle_geometric::data::load;
 use candle_geometric::explain::{Weights, summarise};
 use candle_geometric::prelude::*;
-use candle_geometric::train::{EpochReport, Flow, Observer, RunOptions, TrainConfig, train_once};
+use candle_geometric::train::{EpochReport, Flow, Observer, RunOptions, TrainConfig, preprocess, train_once};
 use candle_geometric_examples::Arguments;
 
 /// The hyper-parameters of the paper: Adam with coupled L2, patience 100 on validation loss and accuracy.
@@ -13,7 +13,7 @@ architecture = "PaperGAT"
 config = { in_channels = 1433, out_channels = 7 }
 [data]
 name = "cora"
-normalize_features = true
+normalize_features = "sum"
 [optimizer]
 name = "adam"
 lr = 0.005
@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     let weights = VarBuilder::from_tensors(trained.weights.into_iter().collect(), DType::F32, &Device::Cpu);
     let model = config.model.build(weights)?;
     let graph = &dataset.graph;
-    let x = if config.data.normalize_features { normalize_features(&graph.x)? } else { graph.x.clone() };
+    let x = preprocess(&graph.x, config.data.normalize_features)?;
     let layers = model.attention(&x, &graph.edge_index, None)?;
     let layers =
         layers.iter().map(|a| Weights::from_tensor(&a.edges, &a.alpha)).collect::<Result<Vec<_>, _>>()?;

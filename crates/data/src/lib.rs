@@ -35,7 +35,7 @@ pub use error::Error;
 pub use graph::Graph;
 pub use karate::karate;
 pub use load::load;
-pub use normalize::normalize_features;
+pub use normalize::{normalize_features, normalize_features_l2};
 pub use registry::{DatasetInfo, datasets};
 pub use source::{Cache, Files, Progress, Source};
 

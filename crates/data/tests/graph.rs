@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use candle_core::{DType, Device, Tensor};
-use candle_geometric_data::{Graph, NodeDataset, normalize_features};
+use candle_geometric_data::{Graph, NodeDataset, normalize_features, normalize_features_l2};
 use candle_geometric_graph::EdgeIndex;
 
 fn zeros(shape: &[usize], dtype: DType) -> Tensor {
@@ -66,7 +66,9 @@ fn labels_fit_the_class_names() {
 fn empty_graphs_are_graphs() {
     let edges = EdgeIndex::new(vec![], vec![], 0).unwrap();
     let empty = Graph::new(zeros(&[0, 4], DType::F32), edges).unwrap();
-    assert_eq!(normalize_features(&empty.x).unwrap().dims(), [0, 4]);
+    for normalise in [normalize_features, normalize_features_l2] {
+        assert_eq!(normalise(&empty.x).unwrap().dims(), [0, 4]);
+    }
 }
 
 #[test]
@@ -75,8 +77,43 @@ fn rows_sum_to_one_or_stay_zero() {
     let rows = normalize_features(&x).unwrap().to_vec2::<f64>().unwrap();
     assert_eq!(rows[1..], [[0., 0.], [0.25, 0.75]]);
     assert!((rows[0][0] - 0.25).abs() < 1e-15 && (rows[0][1] - 0.75).abs() < 1e-15);
+}
+
+#[test]
+fn rows_have_norm_one_or_stay_zero() {
+    let x = Tensor::new(&[[0.1f64, -0.3, 1e-9], [0., 0., 0.], [2e8, 6e8, 3e8]], &Device::Cpu).unwrap();
+    let rows = normalize_features_l2(&x).unwrap().to_vec2::<f64>().unwrap();
+    assert_eq!(rows[1], [0.; 3]);
+    for (row, original) in [(&rows[0], [0.1, -0.3, 1e-9]), (&rows[2], [2e8, 6e8, 3e8])] {
+        let norm = original.iter().map(|v: &f64| v * v).sum::<f64>().sqrt();
+        for (value, original) in row.iter().zip(original) {
+            assert!((value - original / norm).abs() < 1e-15, "{row:?}");
+        }
+    }
+    let narrow = normalize_features_l2(&x.to_dtype(DType::F32).unwrap()).unwrap();
+    assert_eq!(narrow.dtype(), DType::F32);
+    let difference = (narrow.to_dtype(DType::F64).unwrap() - normalize_features_l2(&x).unwrap()).unwrap();
+    assert!(difference.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap() < 1e-7);
+}
+
+#[test]
+fn a_nan_stays_in_its_row_when_features_are_normalised() {
+    let x = Tensor::new(&[[f64::NAN, 1.], [3., 4.], [0., f64::NAN]], &Device::Cpu).unwrap();
+    for (normalise, expected) in
+        [(normalize_features as fn(&Tensor) -> _, [3. / 7., 4. / 7.]), (normalize_features_l2, [0.6, 0.8])]
+    {
+        let rows = normalise(&x).unwrap().to_vec2::<f64>().unwrap();
+        assert!(rows[0].iter().chain(&rows[2]).all(|v| v.is_nan()), "{rows:?}");
+        assert_eq!(rows[1], expected);
+    }
+}
+
+#[test]
+fn only_matrices_of_floats_are_normalised() {
     for bad in [zeros(&[1], DType::F32), zeros(&[1, 2, 3], DType::F32), zeros(&[2, 2], DType::U32)] {
-        let error = normalize_features(&bad).unwrap_err().to_string();
-        assert!(error.starts_with("x: expected [num_nodes, num_features] of floats, got ["), "{error}");
+        for normalise in [normalize_features, normalize_features_l2] {
+            let error = normalise(&bad).unwrap_err().to_string();
+            assert!(error.starts_with("x: expected [num_nodes, num_features] of floats, got ["), "{error}");
+        }
     }
 }

@@ -1,6 +1,8 @@
+use std::fmt::{self, Formatter};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Error, ModelConfig, Result};
 
@@ -60,8 +62,45 @@ pub struct Data {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
-    /// Whether the features of each node are divided by their sum.
-    pub normalize_features: bool,
+    /// What the features of each node are divided by.
+    pub normalize_features: FeatureNorm,
+}
+
+/// What the features of each node are divided by. A node whose features give zero keeps them as they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureNorm {
+    /// Nothing.
+    #[default]
+    None,
+    /// Their sum, as in the GCN and GAT papers.
+    Sum,
+    /// Their Euclidean norm.
+    L2,
+}
+
+/// By hand, so that `true` too is answered with the choices: the derived form asks for a "string or table" there.
+impl<'de> Deserialize<'de> for FeatureNorm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Choice;
+        impl Visitor<'_> for Choice {
+            type Value = FeatureNorm;
+
+            fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                f.write_str("`none`, `sum` or `l2`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FeatureNorm, E> {
+                match text {
+                    "none" => Ok(FeatureNorm::None),
+                    "sum" => Ok(FeatureNorm::Sum),
+                    "l2" => Ok(FeatureNorm::L2),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_str(Choice)
+    }
 }
 
 /// How well a recipe does over several seeds, and how well the published weights do.

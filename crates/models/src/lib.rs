@@ -24,7 +24,7 @@ pub mod zoo;
 
 pub use basic_gnn::Jk;
 pub use config::ModelConfig;
-pub use entry::{Data, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
+pub use entry::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
 pub use error::Error;
 pub use gat::{Gat, GatConfig};
 pub use gcn::{Gcn, GcnConfig};

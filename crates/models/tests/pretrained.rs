@@ -101,6 +101,11 @@ fn a_config_that_does_not_hold_is_refused() {
         (json!({"weights": {"file": "../weights", "sha256": "0".repeat(64)}}), "expected a plain file name"),
         (json!({"weights": {"file": "model.safetensors", "sha256": "abc"}}), "expected 64 hex digits"),
         (json!({"licence": 3}), "expected a string"),
+        (
+            json!({"preprocessing": {"normalize_features": true}}),
+            "boolean `true`, expected `none`, `sum` or `l2`",
+        ),
+        (json!({"preprocessing": {"normalize_features": "max"}}), "\"max\", expected `none`, `sum` or `l2`"),
         (json!({"config": {"in_channels": 5}}), "missing field `hidden_channels`"),
     ] {
         let message =

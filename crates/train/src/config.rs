@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_geometric_models::ModelConfig;
+use candle_geometric_models::{FeatureNorm, ModelConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,7 +18,7 @@ use crate::{Clip, Error, OptimizerConfig, Result, Rule, ScheduleConfig};
 ///
 /// [data]
 /// name = "cora"
-/// normalize_features = true
+/// normalize_features = "sum"
 ///
 /// [optimizer]
 /// name = "adam"
@@ -59,9 +59,9 @@ pub struct TrainConfig {
 pub struct DataConfig {
     /// The name of the data set, as in `cora`.
     pub name: String,
-    /// Whether the features of each node are divided by their sum. Default false.
+    /// What the features of each node are divided by. Default: nothing.
     #[serde(default)]
-    pub normalize_features: bool,
+    pub normalize_features: FeatureNorm,
 }
 
 /// The section `[training]`.

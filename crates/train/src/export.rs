@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use candle_geometric_data::NodeDataset;
-use candle_geometric_models::{Data, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
+use candle_geometric_models::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
 use sha2::{Digest, Sha256};
 
 use crate::atomic::write_atomically;
@@ -108,10 +108,10 @@ fn card(
     let n = m.runs;
     let (first, last) = (report.runs.first().map_or(0, |r| r.seed), report.runs.last().map_or(0, |r| r.seed));
     let published = m.published.map_or("none".to_string(), percent);
-    let normalised = if entry.preprocessing.normalize_features {
-        "the features of each node are divided by their sum"
-    } else {
-        "none"
+    let normalised = match entry.preprocessing.normalize_features {
+        FeatureNorm::None => "none",
+        FeatureNorm::Sum => "the features of each node are divided by their sum",
+        FeatureNorm::L2 => "the features of each node are divided by their Euclidean norm",
     };
     let mut s = String::new();
     // Writing to a String cannot fail.

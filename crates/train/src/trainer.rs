@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
-use candle_geometric_data::{NodeDataset, normalize_features};
+use candle_geometric_data::NodeDataset;
 use candle_geometric_graph::EdgeIndex;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::config::{LossKind, TrainConfig};
 use crate::observer::{EpochReport, Flow, Observer};
 use crate::run::Run;
 use crate::tensorboard::EventWriter;
-use crate::{Error, Evaluation, MaskedLoss, Result, Targets};
+use crate::{Error, Evaluation, MaskedLoss, Result, Targets, preprocess};
 
 /// The name of the checkpoint in the folder of a run.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -105,7 +105,7 @@ impl Trainer {
         }
         let targets = targets(config.training.loss, dataset)?;
         let test = graph.test_mask.iter().any(|m| *m);
-        let x = if config.data.normalize_features { normalize_features(&graph.x)? } else { graph.x.clone() };
+        let x = preprocess(&graph.x, config.data.normalize_features)?;
         Ok(Self {
             config: config.clone(),
             hash: config.hash()?,

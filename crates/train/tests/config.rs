@@ -1,6 +1,7 @@
 //! `train.toml`: what it accepts, and what it says of what it does not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use candle_geometric_models::FeatureNorm;
 use candle_geometric_train::config::{LossKind, TrainConfig};
 use candle_geometric_train::{Clip, OptimizerConfig, Rule, ScheduleConfig};
 
@@ -12,7 +13,7 @@ out_channels = 7
 
 [data]
 name = "cora"
-normalize_features = true
+normalize_features = "sum"
 
 [optimizer]
 name = "adam"
@@ -53,7 +54,7 @@ fn parse(text: &str) -> Result<TrainConfig, String> {
 #[test]
 fn everything_is_read() {
     let c = parse(FULL).unwrap();
-    assert_eq!((c.data.name.as_str(), c.data.normalize_features), ("cora", true));
+    assert_eq!((c.data.name.as_str(), c.data.normalize_features), ("cora", FeatureNorm::Sum));
     assert!(matches!(&c.optimizer, OptimizerConfig::Adam(a) if a.lr == 0.005 && a.eps == 1e-8));
     assert_eq!(
         (c.optimizer.weight_decay("conv1.bias"), c.optimizer.weight_decay("conv1.lin.weight")),
@@ -86,6 +87,8 @@ fn every_wrong_line_is_named() {
         ("published = 0.83", "published = 83.0", vec!["published"]),
         ("weight_decay = 5e-4", "weight_decay = -1", vec!["weight_decay"]),
         ("t_max = 100", "t_max = 0", vec!["t_max"]),
+        ("\"sum\"", "\"max\"", vec!["max", "`none`", "`sum`", "`l2`", "line 9"]),
+        ("\"sum\"", "true", vec!["`none`", "`sum`", "`l2`", "line 9"]),
         ("{ value = 0.5 }", "{ value = 0 }", vec!["clip"]),
         ("\"val-loss\"", "\"test-loss\"", vec!["test-loss", "paper"]),
     ] {
@@ -110,9 +113,12 @@ fn the_hash_sees_what_matters_only() {
     ] {
         assert_eq!(hash(from, to), plain, "{to}");
     }
-    for (from, to) in
-        [("lr = 0.005", "lr = 0.006"), ("\"cora\"", "\"pubmed\""), ("out_channels = 7", "out_channels = 8")]
-    {
+    for (from, to) in [
+        ("lr = 0.005", "lr = 0.006"),
+        ("\"cora\"", "\"pubmed\""),
+        ("\"sum\"", "\"l2\""),
+        ("out_channels = 7", "out_channels = 8"),
+    ] {
         assert_ne!(hash(from, to), plain, "{to}");
     }
 }

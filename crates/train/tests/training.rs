@@ -263,7 +263,7 @@ fn cora() {
     let dataset = load("cora", &Source::Folder(folder)).unwrap();
     let text = r#"
         model = { architecture = "PaperGAT", config = { in_channels = 1433, out_channels = 7 } }
-        data = { name = "cora", normalize_features = true }
+        data = { name = "cora", normalize_features = "sum" }
         optimizer = { name = "adam", lr = 0.005, weight_decay = 5e-4 }
         training = { epochs = 10 }
     "#;

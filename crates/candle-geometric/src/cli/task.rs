@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, ensure};
 use candle_geometric::data::{self, NodeDataset, Source};
 use candle_geometric::models::{self, Pretrained};
 use candle_geometric::nn::Mode;
-use candle_geometric::train::metrics;
+use candle_geometric::train::{metrics, preprocess};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
@@ -57,9 +57,7 @@ impl Task {
         let model = load_model(spec, device)?;
         let entry = &model.entry;
         let mut dataset = load_data(&entry.data.name, folder.map(PathBuf::as_path))?;
-        if entry.preprocessing.normalize_features {
-            dataset.graph.x = data::normalize_features(&dataset.graph.x)?;
-        }
+        dataset.graph.x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
         let graph = &dataset.graph;
         ensure!(
             graph.num_features() == entry.model.in_channels(),

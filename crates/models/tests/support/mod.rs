@@ -154,7 +154,7 @@ pub fn config_json(weights: &[u8]) -> serde_json::Value {
         "config": {"in_channels": 5, "hidden_channels": 4, "num_layers": 2, "out_channels": 3, "heads": 2},
         "task": {"kind": "node-classification", "num_classes": 3, "labels": ["a", "b", "c"]},
         "data": {"name": "cora", "split": "standard"},
-        "preprocessing": {"normalize_features": true},
+        "preprocessing": {"normalize_features": "sum"},
         "metric": {
             "name": "accuracy", "split": "test", "mean": 0.83, "std": 0.007, "runs": 100, "published": 0.83,
             "source": "Veličković et al. 2018", "this": 0.831, "tolerance": 0.001
