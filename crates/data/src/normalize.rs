@@ -24,8 +24,8 @@ pub fn normalize_features(x: &Tensor) -> Result<Tensor> {
 
 /// Divides every row of `x` `[N, F]` by its Euclidean norm; a row of zeros stays as it is.
 ///
-/// It suits rows of TF-IDF weights, as Pubmed has: the scale of a row divided by its sum depends on how many words it
-/// has, and is about seven times smaller there. (It is scikit-learn's `normalize` with `norm="l2"`.)
+/// It suits rows of TF-IDF weights, as Pubmed has: divided by their sum, rows of many words would be shorter than rows of
+/// few. (It is scikit-learn's `normalize` with `norm="l2"`.)
 ///
 /// # Errors
 /// If `x` is not a matrix of floating-point numbers.
