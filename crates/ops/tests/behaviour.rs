@@ -113,8 +113,9 @@ fn large_dot_products_are_harmless() {
         let theirs = |t: &[Tensor], terms: Option<&Tensor>, dropout| {
             reference::dot_product_attention(&t[0], &t[1], &t[2], terms, 1, &edges, dropout)
         };
-        let attentions: [&dyn Fn(&[Tensor], Option<&Tensor>, Option<ops::Dropout>) -> ops::Result<Tensor>;
-            2] = [&ours, &theirs];
+        type Attention<'a> =
+            &'a dyn Fn(&[Tensor], Option<&Tensor>, Option<ops::Dropout>) -> ops::Result<Tensor>;
+        let attentions: [Attention<'_>; 2] = [&ours, &theirs];
         for attention in attentions {
             let (out, gradients) = with_gradients(&args, |t| attention(t, Some(&t[3]), cases::dropped()));
             assert!([&out].into_iter().chain(&gradients).flat_map(numbers).all(|v| v.is_finite()));
