@@ -35,6 +35,7 @@ pub mod metrics;
 mod observer;
 pub mod optim;
 mod preprocess;
+mod real;
 mod run;
 mod runs;
 pub mod schedule;

@@ -3,34 +3,13 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::MaskedLoss;
+use crate::real::Real;
 
 /// The loss of logits `[N, K]`: a scalar.
 pub(super) struct Loss(pub(super) MaskedLoss);
 
 /// The gradient `[N, K]` of the loss at logits `[N, K]`, times the scalar gradient that came from above.
 struct Gradient(MaskedLoss);
-
-/// A floating-point type of the host.
-trait Real: Copy + Default {
-    fn to_f64(self) -> f64;
-    fn of_f64(x: f64) -> Self;
-}
-impl Real for f32 {
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    fn of_f64(x: f64) -> Self {
-        x as f32
-    }
-}
-impl Real for f64 {
-    fn to_f64(self) -> f64 {
-        self
-    }
-    fn of_f64(x: f64) -> Self {
-        x
-    }
-}
 
 impl Loss {
     fn compute<T: Real>(&self, logits: &[T]) -> T {

@@ -1,10 +1,9 @@
-use std::cell::RefCell;
-
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Tensor, Var};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Slot, on_host, span, unsupported};
+use super::Slot;
 use crate::Result;
+use crate::real::Real;
 
 /// The settings of Adam and AdamW, with PyTorch's names and defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +38,7 @@ impl Default for AdamConfig {
 }
 
 /// The numbers of one step.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     beta1: f64,
     beta2: f64,
@@ -69,92 +69,31 @@ impl AdamConfig {
     }
 }
 
-/// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← shrink·θ − step_size · m / (√v / root_correction + ε).
-pub(super) fn step(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
-    if on_host(&slot.var) {
-        let grad = grad.contiguous()?;
-        slot.state.inplace_op1(&Moments { step: s, var: &slot.var, grad: &grad })?;
-        return Ok(());
-    }
-    stock(slot, grad, s)
-}
-
-/// The same from stock operations, for any device.
-pub(super) fn stock(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
-    let theta = slot.var.as_detached_tensor();
-    let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
-    let m = ((slot.state.get(0)? * s.beta1)? + (&grad * (1.0 - s.beta1))?)?;
-    let v = ((slot.state.get(1)? * s.beta2)? + (grad.sqr()? * (1.0 - s.beta2))?)?;
-    let denominator = ((v.sqrt()? / s.root_correction)? + s.eps)?;
-    slot.var.set(&((theta * s.shrink)? - ((&m / denominator)? * s.step_size)?)?)?;
-    slot.state = Tensor::stack(&[m, v], 0)?;
-    Ok(())
-}
-
-/// Opens the moments for writing, then [`Update`]s the parameter with them: a Candle operation writes to one tensor
-/// only, so the second tensor to write to is reached through a nested one.
-struct Moments<'a> {
-    step: &'a Step,
-    var: &'a Var,
-    grad: &'a Tensor,
-}
-
-struct Update<'a> {
-    step: &'a Step,
-    moments: RefCell<(&'a mut CpuStorage, std::ops::Range<usize>)>,
-}
-
-impl InplaceOp1 for Moments<'_> {
-    fn name(&self) -> &'static str {
-        "adam-moments"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let update = Update { step: self.step, moments: RefCell::new((storage, span(layout))) };
-        self.var.inplace_op2(self.grad, &update)
-    }
-}
-
-impl InplaceOp2 for Update<'_> {
-    fn name(&self) -> &'static str {
-        "adam"
-    }
-
-    fn cpu_fwd(
-        &self,
-        theta: &mut CpuStorage,
-        theta_layout: &Layout,
-        grad: &CpuStorage,
-        grad_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        let mut moments = self.moments.borrow_mut();
-        let (state, range) = &mut *moments;
-        let (t, g, s) = (span(theta_layout), span(grad_layout), self.step);
-        match (theta, grad, &mut **state) {
-            (CpuStorage::F32(theta), CpuStorage::F32(grad), CpuStorage::F32(state)) => {
-                let (m, v) = state[range.clone()].split_at_mut(range.len() / 2);
-                let [b1, b2, eps] = [s.beta1 as f32, s.beta2 as f32, s.eps as f32];
-                let [c1, c2] = [(1.0 - s.beta1) as f32, (1.0 - s.beta2) as f32];
-                let [l2, shrink, size] = [s.l2 as f32, s.shrink as f32, s.step_size as f32];
-                let root = s.root_correction as f32;
-                for (((x, &g), m), v) in theta[t].iter_mut().zip(&grad[g]).zip(m).zip(v) {
-                    let g = g + l2 * *x;
-                    *m = b1 * *m + c1 * g;
-                    *v = b2 * *v + c2 * g * g;
-                    *x = shrink * *x - size * *m / (v.sqrt() / root + eps);
-                }
-            }
-            (CpuStorage::F64(theta), CpuStorage::F64(grad), CpuStorage::F64(state)) => {
-                let (m, v) = state[range.clone()].split_at_mut(range.len() / 2);
-                for (((x, &g), m), v) in theta[t].iter_mut().zip(&grad[g]).zip(m).zip(v) {
-                    let g = g + s.l2 * *x;
-                    *m = s.beta1 * *m + (1.0 - s.beta1) * g;
-                    *v = s.beta2 * *v + (1.0 - s.beta2) * g * g;
-                    *x = s.shrink * *x - s.step_size * *m / (v.sqrt() / s.root_correction + s.eps);
-                }
-            }
-            (theta, _, _) => return Err(unsupported(theta)),
+impl Step {
+    /// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← shrink·θ − step_size · m / (√v / root_correction + ε).
+    pub(super) fn run<T: Real>(&self, theta: &mut [T], grad: &[T], [m, v]: [&mut [T]; 2]) {
+        let [b1, b2, eps] = [self.beta1, self.beta2, self.eps].map(T::of_f64);
+        let [c1, c2] = [1.0 - self.beta1, 1.0 - self.beta2].map(T::of_f64);
+        let [l2, shrink, size] = [self.l2, self.shrink, self.step_size].map(T::of_f64);
+        let root = T::of_f64(self.root_correction);
+        for (((x, &g), m), v) in theta.iter_mut().zip(grad).zip(m).zip(v) {
+            let g = g + l2 * *x;
+            *m = b1 * *m + c1 * g;
+            *v = b2 * *v + c2 * g * g;
+            *x = shrink * *x - size * *m / (v.sqrt() / root + eps);
         }
+    }
+
+    /// The same from stock operations, for any device.
+    pub(super) fn stock(&self, slot: &mut Slot, grad: &Tensor) -> Result<()> {
+        let s = self;
+        let theta = slot.var.as_detached_tensor();
+        let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
+        let m = ((slot.state.get(0)? * s.beta1)? + (&grad * (1.0 - s.beta1))?)?;
+        let v = ((slot.state.get(1)? * s.beta2)? + (grad.sqr()? * (1.0 - s.beta2))?)?;
+        let denominator = ((v.sqrt()? / s.root_correction)? + s.eps)?;
+        slot.var.set(&((theta * s.shrink)? - ((&m / denominator)? * s.step_size)?)?)?;
+        slot.state = Tensor::stack(&[m, v], 0)?;
         Ok(())
     }
 }

@@ -1,18 +1,22 @@
 //! Optimisers with the update rules, names and defaults of PyTorch's.
 //!
 //! Candle has AdamW but neither Adam with coupled L2, which the GAT and GCN papers use, nor momentum. On the CPU a
-//! step is one pass over each parameter without temporaries; elsewhere it is composed of stock operations.
+//! step is one pass over all parameters together, in place and on all threads; elsewhere it is composed of stock operations.
 
 mod adam;
+mod host;
 mod sgd;
 
+use std::collections::HashMap;
+
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, DType, Device, Layout, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 pub use adam::AdamConfig;
 pub use sgd::SgdConfig;
 
+use crate::real::Real;
 use crate::{Error, Result};
 
 /// Which optimiser, with its settings: the section `[optimizer]` of a training configuration.
@@ -106,9 +110,19 @@ impl Optimizer {
     /// An optimiser that has made no step, over `parameters` in their order.
     ///
     /// # Errors
-    /// If a setting is outside its range, or a prefix in `no_decay` fits no parameter.
+    /// If a setting is outside its range, a prefix in `no_decay` fits no parameter, or a parameter comes twice.
     pub fn new(config: &OptimizerConfig, parameters: &[(String, Var)]) -> Result<Self> {
         config.validate()?;
+        let mut names = HashMap::with_capacity(parameters.len());
+        for (name, var) in parameters {
+            if let Some(other) = names.insert(var.id(), name) {
+                return Err(Error::invalid(
+                    "parameters",
+                    "each once",
+                    format!("one as {other} and as {name}"),
+                ));
+            }
+        }
         for prefix in config.decay().2 {
             if !parameters.iter().any(|(name, _)| name.starts_with(prefix)) {
                 let names: Vec<_> = parameters.iter().map(|(n, _)| n.as_str()).collect();
@@ -135,26 +149,41 @@ impl Optimizer {
         Ok(Self { config: config.clone(), learning_rate: config.learning_rate(), steps: 0, slots })
     }
 
-    /// Updates every parameter that has a gradient in `grads`.
+    /// Updates every parameter that has a gradient in `grads`. No other thread may read the parameters meanwhile.
     ///
     /// # Errors
-    /// If a gradient does not have the shape of its parameter, or an operation fails.
+    /// If a gradient does not have the shape of its parameter, before anything changes; or an operation fails.
     pub fn step(&mut self, grads: &GradStore) -> Result<()> {
+        for slot in &self.slots {
+            let Some(grad) = grads.get(&slot.var).filter(|grad| grad.dims() != slot.var.dims()) else {
+                continue;
+            };
+            return Err(Error::invalid(
+                "grads",
+                format!("shape {:?} for {}", slot.var.dims(), slot.name),
+                format!("{:?}", grad.dims()),
+            ));
+        }
         self.steps += 1;
-        for slot in &mut self.slots {
-            let Some(grad) = grads.get(&slot.var) else { continue };
-            if grad.dims() != slot.var.dims() {
-                return Err(Error::invalid(
-                    "grads",
-                    format!("shape {:?} for {}", slot.var.dims(), slot.name),
-                    format!("{:?}", grad.dims()),
-                ));
+        let (config, t, lr) = (&self.config, self.steps, self.learning_rate);
+        // Candle writes to no tensor without numbers.
+        let gradient = |slot: &Slot| grads.get(&slot.var).filter(|grad| grad.elem_count() > 0);
+        for slot in self.slots.iter_mut().filter(|slot| !host::takes(&slot.var)) {
+            if let Some(grad) = gradient(slot) {
+                config.update(t, lr, slot.weight_decay).stock(slot, grad)?;
             }
-            let (lr, decay) = (self.learning_rate, slot.weight_decay);
-            match &self.config {
-                OptimizerConfig::Adam(c) => adam::step(slot, grad, &c.at(self.steps, lr, decay, false))?,
-                OptimizerConfig::AdamW(c) => adam::step(slot, grad, &c.at(self.steps, lr, decay, true))?,
-                OptimizerConfig::Sgd(c) => sgd::step(slot, grad, &c.at(self.steps, lr, decay))?,
+        }
+        for dtype in [DType::F32, DType::F64] {
+            let mut work = Vec::new();
+            for slot in self.slots.iter().filter(|s| s.var.dtype() == dtype && host::takes(&s.var)) {
+                if let Some(grad) = gradient(slot) {
+                    let update = config.update(t, lr, slot.weight_decay);
+                    work.push(host::Work { slot, grad: grad.contiguous()?, update });
+                }
+            }
+            match dtype {
+                DType::F32 => host::run::<f32>(&work)?,
+                _ => host::run::<f64>(&work)?,
             }
         }
         Ok(())
@@ -233,72 +262,158 @@ impl OptimizerConfig {
     }
 }
 
-/// Whether the one-pass form exists for this parameter.
-fn on_host(var: &Var) -> bool {
-    matches!(var.device(), Device::Cpu)
-        && matches!(var.dtype(), DType::F32 | DType::F64)
-        && var.is_contiguous()
+/// What a step does to a parameter.
+#[derive(Debug, Clone, Copy)]
+enum Update {
+    Adam(adam::Step),
+    Sgd(sgd::Step),
 }
 
-/// The part of a storage that a contiguous layout covers.
-fn span(layout: &Layout) -> std::ops::Range<usize> {
-    layout.start_offset()..layout.start_offset() + layout.shape().elem_count()
+impl OptimizerConfig {
+    fn update(&self, step: u64, lr: f64, weight_decay: f64) -> Update {
+        match self {
+            Self::Adam(c) => Update::Adam(c.at(step, lr, weight_decay, false)),
+            Self::AdamW(c) => Update::Adam(c.at(step, lr, weight_decay, true)),
+            Self::Sgd(c) => Update::Sgd(c.at(step, lr, weight_decay)),
+        }
+    }
 }
 
-fn unsupported(storage: &CpuStorage) -> candle_core::Error {
-    candle_core::Error::Msg(format!(
-        "optimiser: expected parameter, gradient and state in one type, f32 or f64, got {:?}",
-        candle_core::backend::BackendStorage::dtype(storage)
-    ))
+impl Update {
+    /// Updates numbers of a parameter and of its buffers, empty where there are none.
+    fn run<T: Real>(&self, theta: &mut [T], grad: &[T], buffers: [&mut [T]; 2]) {
+        match self {
+            Self::Adam(step) => step.run(theta, grad, buffers),
+            Self::Sgd(step) => step.run(theta, grad, buffers),
+        }
+    }
+
+    fn stock(&self, slot: &mut Slot, grad: &Tensor) -> Result<()> {
+        match self {
+            Self::Adam(step) => step.stock(slot, grad),
+            Self::Sgd(step) => step.stock(slot, grad),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+    use candle_geometric_graph::rng::Stream;
+
     use super::*;
 
-    /// What other devices run gives the same as the one pass on the host.
-    #[test]
-    fn stock_operations_agree_with_the_pass_on_the_host() {
-        let configs = [
-            r#"{"name": "adam", "lr": 0.1, "weight_decay": 0.01}"#,
-            r#"{"name": "adamw", "lr": 0.1, "weight_decay": 0.01}"#,
-            r#"{"name": "sgd", "lr": 0.1, "weight_decay": 0.01}"#,
-            r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}"#,
-            r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": true, "weight_decay": 0.01}"#,
-        ];
-        for text in configs {
-            let config: OptimizerConfig = serde_json::from_str(text).unwrap();
-            let make = || {
-                let var = Var::new(&[[1f64, -2.0], [0.5, 3.0]], &Device::Cpu).unwrap();
-                (var.clone(), Optimizer::new(&config, &[("w".to_string(), var)]).unwrap())
-            };
-            let ((a, mut host), (b, mut other)) = (make(), make());
-            for step in 1..5u64 {
-                let grad = Tensor::new(&[[0.1f64, -0.3], [step as f64, 0.7]], &Device::Cpu).unwrap();
-                for (optimizer, stock) in [(&mut host, false), (&mut other, true)] {
-                    let slot = &mut optimizer.slots[0];
-                    let d = slot.weight_decay;
-                    match (&config, stock) {
-                        (OptimizerConfig::Adam(c), false) => {
-                            adam::step(slot, &grad, &c.at(step, 0.1, d, false))
-                        }
-                        (OptimizerConfig::Adam(c), true) => {
-                            adam::stock(slot, &grad, &c.at(step, 0.1, d, false))
-                        }
-                        (OptimizerConfig::AdamW(c), false) => {
-                            adam::step(slot, &grad, &c.at(step, 0.1, d, true))
-                        }
-                        (OptimizerConfig::AdamW(c), true) => {
-                            adam::stock(slot, &grad, &c.at(step, 0.1, d, true))
-                        }
-                        (OptimizerConfig::Sgd(c), false) => sgd::step(slot, &grad, &c.at(step, 0.1, d)),
-                        (OptimizerConfig::Sgd(c), true) => sgd::stock(slot, &grad, &c.at(step, 0.1, d)),
+    const CONFIGS: [&str; 5] = [
+        r#"{"name": "adam", "lr": 0.1, "weight_decay": 0.01, "decay_bias": false}"#,
+        r#"{"name": "adamw", "lr": 0.1, "weight_decay": 0.01, "decay_bias": false}"#,
+        r#"{"name": "sgd", "lr": 0.1, "weight_decay": 0.01}"#,
+        r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01}"#,
+        r#"{"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": true, "weight_decay": 0.01}"#,
+    ];
+
+    fn numbers(n: usize, stream: u64, dtype: DType) -> Tensor {
+        let numbers: Vec<f64> = (0..n as u64).map(|i| Stream::new(3, stream).normal(i)).collect();
+        Tensor::from_vec(numbers, n, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    }
+
+    /// Many small parameters, some in the other type, one that fills several chunks and one without numbers.
+    fn parameters(dtype: DType) -> Vec<(String, Var)> {
+        let other = if dtype == DType::F32 { DType::F64 } else { DType::F32 };
+        let of = |(k, n): (usize, usize)| {
+            let name = format!("{k}.{}", if k % 3 == 0 { "bias" } else { "weight" });
+            let numbers = numbers(n, k as u64, if k % 7 == 3 { other } else { dtype });
+            (name, Var::from_tensor(&numbers).unwrap())
+        };
+        (0..100).map(|k| k % 11).chain([50_000, 8192, 0]).enumerate().map(of).collect()
+    }
+
+    /// Three steps, all but one parameter with a gradient.
+    fn train(optimizer: &mut Optimizer, parameters: &[(String, Var)], stock: bool) {
+        for step in 1..4 {
+            let loss = Tensor::zeros((), DType::F64, &Device::Cpu).unwrap();
+            let mut grads = loss.backward().unwrap();
+            for (k, (_, var)) in parameters.iter().enumerate().filter(|(k, _)| *k != 5) {
+                let grad = numbers(var.elem_count(), 1000 * step + k as u64, var.dtype());
+                grads.insert(var, grad);
+            }
+            if stock {
+                optimizer.steps += 1;
+                for slot in &mut optimizer.slots {
+                    let update = optimizer.config.update(optimizer.steps, 0.1, slot.weight_decay);
+                    let grad = grads.get(&slot.var).filter(|grad| grad.elem_count() > 0);
+                    if let Some(grad) = grad {
+                        update.stock(slot, grad).unwrap();
                     }
-                    .unwrap();
                 }
-                let worst = (a.as_tensor() - b.as_tensor()).unwrap().abs().unwrap().max_all().unwrap();
-                assert!(worst.to_scalar::<f64>().unwrap() < 1e-14, "{text}");
+            } else {
+                optimizer.step(&grads).unwrap();
             }
         }
+    }
+
+    /// Parameters and state after some steps.
+    fn trained(text: &str, dtype: DType, stock: bool) -> Vec<(DType, Vec<f64>)> {
+        let parameters = parameters(dtype);
+        let mut optimizer = Optimizer::new(&serde_json::from_str(text).unwrap(), &parameters).unwrap();
+        train(&mut optimizer, &parameters, stock);
+        let state = optimizer.state().unwrap().into_iter().map(|(_, t)| t);
+        let all = parameters.iter().map(|(_, var)| var.as_tensor().clone()).chain(state);
+        all.map(|t| (t.dtype(), t.to_dtype(DType::F64).unwrap().to_vec1().unwrap())).collect()
+    }
+
+    /// What other devices run gives the same as the pass on the host.
+    #[test]
+    fn stock_operations_agree_with_the_pass_on_the_host() {
+        for text in CONFIGS {
+            let all = trained(text, DType::F32, false).into_iter().zip(trained(text, DType::F32, true));
+            for ((dtype, host), (_, stock)) in all {
+                let tolerance = if dtype == DType::F64 { 1e-14 } else { 1e-6 };
+                let close = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * b.abs().max(1.0);
+                assert!(host.len() == stock.len() && host.iter().zip(&stock).all(close), "{text} {dtype:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn same_bits_on_any_number_of_threads() {
+        for text in CONFIGS {
+            for dtype in [DType::F32, DType::F64] {
+                let on = |threads| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    let all = pool.install(|| trained(text, dtype, false));
+                    all.into_iter().flat_map(|(_, n)| n).map(f64::to_bits).collect::<Vec<_>>()
+                };
+                let one = on(1);
+                assert!([2, 3, 8].into_iter().all(|threads| on(threads) == one), "{text} {dtype:?}");
+            }
+        }
+    }
+
+    /// A gradient of another type is found when the parameters are open already: they must be there afterwards.
+    #[test]
+    fn parameters_survive_a_step_that_fails() {
+        let parameters = parameters(DType::F32);
+        let mut optimizer = Optimizer::new(&serde_json::from_str(CONFIGS[0]).unwrap(), &parameters).unwrap();
+        let mut grads = Tensor::zeros((), DType::F64, &Device::Cpu).unwrap().backward().unwrap();
+        for (_, var) in &parameters {
+            grads.insert(var, numbers(var.elem_count(), 1, DType::F64));
+        }
+        let message = optimizer.step(&grads).unwrap_err().to_string();
+        assert!(message.contains("grads: expected F32 on the CPU for 1.weight, got F64"), "{message}");
+        for (k, (_, var)) in parameters.iter().enumerate() {
+            let before = numbers(var.elem_count(), k as u64, var.dtype()).to_dtype(DType::F64).unwrap();
+            let after = var.to_dtype(DType::F64).unwrap();
+            assert_eq!(after.to_vec1::<f64>().unwrap(), before.to_vec1::<f64>().unwrap());
+        }
+        train(&mut optimizer, &parameters, false);
+    }
+
+    #[test]
+    fn a_parameter_that_comes_twice_is_an_error() {
+        let var = Var::new(&[1f32], &Device::Cpu).unwrap();
+        let twice = [("a".to_string(), var.clone()), ("b".to_string(), var)];
+        let config = serde_json::from_str(CONFIGS[0]).unwrap();
+        let message = Optimizer::new(&config, &twice).err().unwrap().to_string();
+        assert!(message.contains("one as a and as b"), "{message}");
     }
 }

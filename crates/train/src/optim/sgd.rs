@@ -1,8 +1,9 @@
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Slot, on_host, span, unsupported};
+use super::Slot;
 use crate::Result;
+use crate::real::Real;
 
 /// The settings of stochastic gradient descent, with PyTorch's names and defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,7 @@ impl Default for SgdConfig {
 }
 
 /// The numbers of one step.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     lr: f64,
     l2: f64,
@@ -61,126 +63,34 @@ impl SgdConfig {
     }
 }
 
-/// g ← g + λθ, b ← μb + intake·g, θ ← θ − lr·(nesterov ? g + μb : b); without momentum θ ← θ − lr·g.
-pub(super) fn step(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
-    if on_host(&slot.var) {
-        let grad = grad.contiguous()?;
-        if s.momentum == 0.0 {
-            return Ok(slot.var.inplace_op2(&grad, &Plain(s))?);
+impl Step {
+    /// g ← g + λθ, b ← μb + intake·g, θ ← θ − lr·(nesterov ? g + μb : b); without momentum θ ← θ − lr·g.
+    pub(super) fn run<T: Real>(&self, theta: &mut [T], grad: &[T], [buffer, _]: [&mut [T]; 2]) {
+        let [lr, l2, mu, intake] = [self.lr, self.l2, self.momentum, self.intake].map(T::of_f64);
+        if self.momentum == 0.0 {
+            theta.iter_mut().zip(grad).for_each(|(x, &g)| *x -= lr * (g + l2 * *x));
+            return;
         }
-        slot.state.inplace_op3(&grad, &slot.var, &Buffer(s))?;
-        return Ok(slot.var.inplace_op3(&grad, &slot.state, &Momentum(s))?);
-    }
-    stock(slot, grad, s)
-}
-
-/// The same from stock operations, for any device.
-pub(super) fn stock(slot: &mut Slot, grad: &Tensor, s: &Step) -> Result<()> {
-    let theta = slot.var.as_detached_tensor();
-    let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
-    let direction = if s.momentum == 0.0 {
-        grad
-    } else {
-        let buffer = ((slot.state.get(0)? * s.momentum)? + (&grad * s.intake)?)?;
-        slot.state = buffer.unsqueeze(0)?;
-        if s.nesterov { (grad + (buffer * s.momentum)?)? } else { buffer }
-    };
-    Ok(slot.var.set(&(theta - (direction * s.lr)?)?)?)
-}
-
-/// The update of the parameter where there is no momentum.
-struct Plain<'a>(&'a Step);
-/// The update of the momentum buffer from gradient and parameter.
-struct Buffer<'a>(&'a Step);
-/// The update of the parameter from gradient and momentum buffer.
-struct Momentum<'a>(&'a Step);
-
-impl InplaceOp2 for Plain<'_> {
-    fn name(&self) -> &'static str {
-        "sgd"
+        let nesterov = self.nesterov;
+        for ((x, &g), b) in theta.iter_mut().zip(grad).zip(buffer) {
+            let g = g + l2 * *x;
+            *b = mu * *b + intake * g;
+            *x -= lr * if nesterov { g + mu * *b } else { *b };
+        }
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &mut CpuStorage,
-        xl: &Layout,
-        g: &CpuStorage,
-        gl: &Layout,
-    ) -> candle_core::Result<()> {
-        macro_rules! run {
-            ($x:ident, $g:ident, $t:ty) => {{
-                let (lr, l2) = (self.0.lr as $t, self.0.l2 as $t);
-                $x[span(xl)].iter_mut().zip(&$g[span(gl)]).for_each(|(x, &g)| *x -= lr * (g + l2 * *x));
-            }};
-        }
-        match (x, g) {
-            (CpuStorage::F32(x), CpuStorage::F32(g)) => run!(x, g, f32),
-            (CpuStorage::F64(x), CpuStorage::F64(g)) => run!(x, g, f64),
-            (x, _) => return Err(unsupported(x)),
-        }
-        Ok(())
-    }
-}
-
-impl InplaceOp3 for Buffer<'_> {
-    fn name(&self) -> &'static str {
-        "sgd-buffer"
-    }
-
-    fn cpu_fwd(
-        &self,
-        b: &mut CpuStorage,
-        bl: &Layout,
-        g: &CpuStorage,
-        gl: &Layout,
-        x: &CpuStorage,
-        xl: &Layout,
-    ) -> candle_core::Result<()> {
-        macro_rules! run {
-            ($b:ident, $g:ident, $x:ident, $t:ty) => {{
-                let (l2, mu, intake) = (self.0.l2 as $t, self.0.momentum as $t, self.0.intake as $t);
-                for ((b, &g), &x) in $b[span(bl)].iter_mut().zip(&$g[span(gl)]).zip(&$x[span(xl)]) {
-                    *b = mu * *b + intake * (g + l2 * x);
-                }
-            }};
-        }
-        match (b, g, x) {
-            (CpuStorage::F32(b), CpuStorage::F32(g), CpuStorage::F32(x)) => run!(b, g, x, f32),
-            (CpuStorage::F64(b), CpuStorage::F64(g), CpuStorage::F64(x)) => run!(b, g, x, f64),
-            (b, _, _) => return Err(unsupported(b)),
-        }
-        Ok(())
-    }
-}
-
-impl InplaceOp3 for Momentum<'_> {
-    fn name(&self) -> &'static str {
-        "sgd-momentum"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &mut CpuStorage,
-        xl: &Layout,
-        g: &CpuStorage,
-        gl: &Layout,
-        b: &CpuStorage,
-        bl: &Layout,
-    ) -> candle_core::Result<()> {
-        let nesterov = self.0.nesterov;
-        macro_rules! run {
-            ($x:ident, $g:ident, $b:ident, $t:ty) => {{
-                let (lr, l2, mu) = (self.0.lr as $t, self.0.l2 as $t, self.0.momentum as $t);
-                for ((x, &g), &b) in $x[span(xl)].iter_mut().zip(&$g[span(gl)]).zip(&$b[span(bl)]) {
-                    *x -= lr * if nesterov { g + l2 * *x + mu * b } else { b };
-                }
-            }};
-        }
-        match (x, g, b) {
-            (CpuStorage::F32(x), CpuStorage::F32(g), CpuStorage::F32(b)) => run!(x, g, b, f32),
-            (CpuStorage::F64(x), CpuStorage::F64(g), CpuStorage::F64(b)) => run!(x, g, b, f64),
-            (x, _, _) => return Err(unsupported(x)),
-        }
-        Ok(())
+    /// The same from stock operations, for any device.
+    pub(super) fn stock(&self, slot: &mut Slot, grad: &Tensor) -> Result<()> {
+        let s = self;
+        let theta = slot.var.as_detached_tensor();
+        let grad = if s.l2 == 0.0 { grad.clone() } else { (grad + (&theta * s.l2)?)? };
+        let direction = if s.momentum == 0.0 {
+            grad
+        } else {
+            let buffer = ((slot.state.get(0)? * s.momentum)? + (&grad * s.intake)?)?;
+            slot.state = buffer.unsqueeze(0)?;
+            if s.nesterov { (grad + (buffer * s.momentum)?)? } else { buffer }
+        };
+        Ok(slot.var.set(&(theta - (direction * s.lr)?)?)?)
     }
 }
