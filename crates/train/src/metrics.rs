@@ -15,14 +15,13 @@ use crate::{Error, Result};
 /// If a shape does not fit, `rows` is empty, or a logit is not finite.
 pub fn accuracy(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
     check_sizes(logits, labels.len(), rows)?;
-    let mut correct = 0usize;
-    each_row("logits", logits, rows, |position, row| {
+    let correct = each_row("logits", logits, rows, |correct: &mut usize, position, row| {
         let node = rows[position] as usize;
         check_row(node, row)?;
-        correct += usize::from(argmax(row) == labels[node] as usize);
+        *correct += usize::from(argmax(row) == labels[node] as usize);
         Ok(())
     })?;
-    Ok(correct as f64 / rows.len() as f64)
+    Ok(correct.iter().sum::<usize>() as f64 / rows.len() as f64)
 }
 
 /// The micro-averaged F1 over `rows` where each node has any number of labels: a label is predicted where its logit
@@ -39,14 +38,13 @@ pub fn accuracy(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
 pub fn micro_f1(logits: &Tensor, labels: &[f32], rows: &[u32]) -> Result<f64> {
     let k = logits.dims().last().copied().unwrap_or(0).max(1);
     check_sizes(logits, labels.len() / k, rows)?;
-    let mut counts = F1Counts::default();
-    each_row("logits", logits, rows, |position, row| {
+    let counts = each_row("logits", logits, rows, |counts: &mut F1Counts, position, row| {
         let node = rows[position] as usize;
         check_row(node, row)?;
         counts.add(row, &labels[node * k..(node + 1) * k]);
         Ok(())
     })?;
-    Ok(counts.f1())
+    Ok(F1Counts::f1(counts))
 }
 
 /// True positives, false positives and false negatives.
@@ -69,10 +67,14 @@ impl F1Counts {
         }
     }
 
-    pub(crate) fn f1(&self) -> f64 {
-        let twice = 2 * self.true_positives;
-        let all = twice + self.false_positives + self.false_negatives;
-        if all == 0 { 0.0 } else { twice as f64 / all as f64 }
+    /// The F1 of all of them together.
+    pub(crate) fn f1(all: impl IntoIterator<Item = Self>) -> f64 {
+        let (mut twice, mut wrong) = (0, 0);
+        for c in all {
+            twice += 2 * c.true_positives;
+            wrong += c.false_positives + c.false_negatives;
+        }
+        if twice + wrong == 0 { 0.0 } else { twice as f64 / (twice + wrong) as f64 }
     }
 }
 

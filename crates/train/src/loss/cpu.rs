@@ -1,8 +1,10 @@
-//! Loss and gradient in one pass over the selected rows.
+//! Loss and gradient in one pass each over the selected rows, on all threads.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
 use super::MaskedLoss;
+use crate::host::{rows_at_once, widen};
 use crate::real::Real;
 
 /// The loss of logits `[N, K]`: a scalar.
@@ -15,14 +17,17 @@ impl Loss {
     fn compute<T: Real>(&self, logits: &[T]) -> T {
         let loss = &self.0;
         let k = loss.targets.width();
-        let mut row = vec![0f64; k];
-        let mut sum = 0.0;
-        for &r in loss.rows.iter() {
-            let node = r as usize;
-            row.iter_mut().zip(&logits[node * k..]).for_each(|(to, from)| *to = from.to_f64());
-            sum += loss.row_loss(node, &row);
-        }
-        T::of_f64(sum / loss.terms())
+        let piece = |rows: &[u32]| -> f64 {
+            let mut row = vec![0f64; k];
+            let one = |&r: &u32| {
+                let node = r as usize;
+                widen(&mut row, &logits[node * k..]);
+                loss.row_loss(node, &row)
+            };
+            rows.iter().map(one).sum()
+        };
+        let pieces: Vec<f64> = loss.rows.par_chunks(rows_at_once(k)).map(piece).collect();
+        T::from_f64(pieces.iter().sum::<f64>() / loss.terms())
     }
 }
 
@@ -50,16 +55,21 @@ impl CustomOp1 for Loss {
 impl Gradient {
     fn compute<T: Real>(&self, logits: &[T], grad: T) -> Vec<T> {
         let loss = &self.0;
-        let k = loss.targets.width();
-        let scale = grad.to_f64() / loss.terms();
-        let mut out = vec![T::default(); loss.targets.num_nodes() * k];
-        let mut row = vec![0f64; k];
-        for &r in loss.rows.iter() {
-            let node = r as usize;
-            row.iter_mut().zip(&logits[node * k..]).for_each(|(to, from)| *to = from.to_f64());
-            loss.row_gradient(node, &mut row);
-            out[node * k..].iter_mut().zip(&row).for_each(|(to, &from)| *to = T::of_f64(from * scale));
-        }
+        let (k, scale) = (loss.targets.width(), grad.to_f64() / loss.terms());
+        let at_once = rows_at_once(k);
+        let mut out = vec![T::zero(); loss.targets.num_nodes() * k];
+        out.par_chunks_mut(at_once * k).enumerate().for_each(|(piece, out)| {
+            let first = piece * at_once;
+            let before = |node: usize| loss.rows.partition_point(|&r| (r as usize) < node);
+            let mut row = vec![0f64; k];
+            for &r in &loss.rows[before(first)..before(first + at_once)] {
+                let node = r as usize;
+                widen(&mut row, &logits[node * k..]);
+                loss.row_gradient(node, &mut row);
+                let out = out[(node - first) * k..].iter_mut();
+                out.zip(&row).for_each(|(to, &from)| *to = T::from_f64(from * scale));
+            }
+        });
         out
     }
 }

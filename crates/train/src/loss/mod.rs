@@ -152,32 +152,33 @@ impl MaskedLoss {
         }
     }
 
-    /// Loss and metric of `logits` `[N, K]`, computed on the host in f64.
+    /// Loss and metric of `logits` `[N, K]`, computed on the host in f64, on all threads.
     ///
     /// # Errors
     /// If the shape of `logits` is another one, or a selected row holds a value that is not finite.
     pub fn evaluate(&self, logits: &Tensor) -> Result<Evaluation> {
         self.check(logits)?;
-        let (mut loss, mut correct, mut counts) = (0.0, 0usize, F1Counts::default());
-        each_row("logits", logits, &self.rows, |position, row| {
+        let pieces = each_row("logits", logits, &self.rows, |sums: &mut Sums, position, row| {
             let node = self.rows[position] as usize;
             crate::metrics::check_row(node, row)?;
-            loss += self.row_loss(node, row);
+            sums.loss += self.row_loss(node, row);
             match &self.targets {
                 Targets::Classes { labels, .. } => {
-                    correct += usize::from(crate::metrics::argmax(row) == labels[node] as usize);
+                    sums.correct += usize::from(crate::metrics::argmax(row) == labels[node] as usize);
                 }
                 Targets::Labels { values, num_labels: k } => {
-                    counts.add(row, &values[node * k..(node + 1) * k]);
+                    sums.counts.add(row, &values[node * k..(node + 1) * k]);
                 }
             }
             Ok(())
         })?;
         let metric = match self.targets {
-            Targets::Classes { .. } => correct as f64 / self.rows.len() as f64,
-            Targets::Labels { .. } => counts.f1(),
+            Targets::Classes { .. } => {
+                pieces.iter().map(|s| s.correct).sum::<usize>() as f64 / self.rows.len() as f64
+            }
+            Targets::Labels { .. } => F1Counts::f1(pieces.iter().map(|s| s.counts)),
         };
-        Ok(Evaluation { loss: loss / self.terms(), metric })
+        Ok(Evaluation { loss: pieces.iter().map(|s| s.loss).sum::<f64>() / self.terms(), metric })
     }
 
     /// The number of terms that the mean is over.
@@ -229,6 +230,14 @@ impl MaskedLoss {
         }
         Ok(())
     }
+}
+
+/// What the evaluation of some rows adds up.
+#[derive(Default)]
+struct Sums {
+    loss: f64,
+    correct: usize,
+    counts: F1Counts,
 }
 
 fn log_sum_exp(row: &[f64]) -> f64 {

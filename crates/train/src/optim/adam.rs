@@ -72,10 +72,10 @@ impl AdamConfig {
 impl Step {
     /// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← shrink·θ − step_size · m / (√v / root_correction + ε).
     pub(super) fn run<T: Real>(&self, theta: &mut [T], grad: &[T], [m, v]: [&mut [T]; 2]) {
-        let [b1, b2, eps] = [self.beta1, self.beta2, self.eps].map(T::of_f64);
-        let [c1, c2] = [1.0 - self.beta1, 1.0 - self.beta2].map(T::of_f64);
-        let [l2, shrink, size] = [self.l2, self.shrink, self.step_size].map(T::of_f64);
-        let root = T::of_f64(self.root_correction);
+        let [b1, b2, eps] = [self.beta1, self.beta2, self.eps].map(T::from_f64);
+        let [c1, c2] = [1.0 - self.beta1, 1.0 - self.beta2].map(T::from_f64);
+        let [l2, shrink, size] = [self.l2, self.shrink, self.step_size].map(T::from_f64);
+        let root = T::from_f64(self.root_correction);
         for (((x, &g), m), v) in theta.iter_mut().zip(grad).zip(m).zip(v) {
             let g = g + l2 * *x;
             *m = b1 * *m + c1 * g;

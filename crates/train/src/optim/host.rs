@@ -43,7 +43,7 @@ pub(super) fn run<T: Real>(work: &[Work<'_>]) -> Result<()> {
     for ((w, (parameter, state)), (grad, layout)) in work.iter().zip(&mut opened).zip(&grads) {
         let n = w.slot.var.elem_count();
         let grad = match &**grad {
-            Storage::Cpu(storage) => T::read(storage).and_then(|g| g.get(span(layout))),
+            Storage::Cpu(storage) => T::cpu_storage_as_slice(storage).ok().and_then(|g| g.get(span(layout))),
             _ => None,
         };
         let Some(grad) = grad.filter(|_| parameter.numbers().len() == n) else {

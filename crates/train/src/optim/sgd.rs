@@ -66,7 +66,7 @@ impl SgdConfig {
 impl Step {
     /// g ← g + λθ, b ← μb + intake·g, θ ← θ − lr·(nesterov ? g + μb : b); without momentum θ ← θ − lr·g.
     pub(super) fn run<T: Real>(&self, theta: &mut [T], grad: &[T], [buffer, _]: [&mut [T]; 2]) {
-        let [lr, l2, mu, intake] = [self.lr, self.l2, self.momentum, self.intake].map(T::of_f64);
+        let [lr, l2, mu, intake] = [self.lr, self.l2, self.momentum, self.intake].map(T::from_f64);
         if self.momentum == 0.0 {
             theta.iter_mut().zip(grad).for_each(|(x, &g)| *x -= lr * (g + l2 * *x));
             return;
