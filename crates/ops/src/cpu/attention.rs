@@ -82,11 +82,9 @@ impl<T: Real> Scores<'_, T> {
     /// Multiplies the weights of the edges `[degree, H]` by what dropout makes of them.
     pub(super) fn drop_out(&self, edges: &[u32], weights: &mut [T]) {
         let Some(dropout) = &self.dropout else { return };
-        let mut scratch = vec![T::zero(); self.heads];
-        for (w, &e) in weights.chunks_exact_mut(self.heads).zip(edges) {
-            factors(dropout, u64::from(e) * self.heads as u64, &mut scratch);
-            w.iter_mut().zip(&scratch).for_each(|(w, &f)| *w *= f);
-        }
+        let mut scratch = vec![T::zero(); weights.len()];
+        factors(dropout, edges, self.heads, &mut scratch);
+        weights.iter_mut().zip(&scratch).for_each(|(w, &f)| *w *= f);
     }
 }
 

@@ -97,11 +97,7 @@ impl<T: Real, S: Score<T>> Pairs<'_, T, S> {
     fn factors(&self, edges: &[u32], out: &mut [T]) {
         match &self.dropout {
             None => out.fill(T::one()),
-            Some(dropout) => {
-                for (f, &e) in out.chunks_exact_mut(self.heads).zip(edges) {
-                    factors(dropout, u64::from(e) * self.heads as u64, f);
-                }
-            }
+            Some(dropout) => factors(dropout, edges, self.heads, out),
         }
     }
 }
