@@ -56,6 +56,9 @@ impl Clip {
     }
 }
 
+/// How many pieces of [`GRAIN`] numbers a task has at least: fewer are done sooner than another thread wakes up.
+const AT_LEAST: usize = 8;
+
 /// What becomes of every element.
 #[derive(Debug, Clone, Copy)]
 enum Limit {
@@ -87,7 +90,7 @@ impl Limit {
     }
 
     fn on_host<T: Real>(self, numbers: &[T], like: &Tensor) -> candle_core::Result<Tensor> {
-        let grad = numbers.par_iter().with_min_len(GRAIN);
+        let grad = numbers.par_iter().with_min_len(AT_LEAST * GRAIN);
         let limited: Vec<T> = match self {
             Self::Factor(factor) => {
                 let factor = T::from_f64(factor);
@@ -137,7 +140,7 @@ fn sum_of_squares<T: Real>(grad: &[T]) -> f64 {
         }
         rest.iter().map(|g| g.to_f64() * g.to_f64()).chain(lanes).sum::<f64>()
     };
-    grad.par_chunks(GRAIN).map(piece).collect::<Vec<_>>().into_iter().sum()
+    grad.par_chunks(GRAIN).with_min_len(AT_LEAST).map(piece).collect::<Vec<_>>().into_iter().sum()
 }
 
 #[cfg(test)]
@@ -181,12 +184,12 @@ mod tests {
     /// Against Candle's operations, on gradients of several pieces, in both types, one of them transposed.
     #[test]
     fn agrees_with_stock_operations_on_any_number_of_threads() {
-        let numbers: Vec<f64> = (0..60_000).map(|i| f64::from(i * 37 % 1001) / 500.0 - 1.0).collect();
+        let numbers: Vec<f64> = (0..300_000).map(|i| f64::from(i * 37 % 1001) / 500.0 - 1.0).collect();
         let gradients: Vec<Tensor> = [(DType::F32, 100), (DType::F64, 3), (DType::F32, 1)]
             .into_iter()
             .map(|(dtype, width)| {
                 let numbers = Tensor::new(&numbers[..], &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-                let matrix = numbers.reshape((width, 60_000 / width)).unwrap();
+                let matrix = numbers.reshape((width, 300_000 / width)).unwrap();
                 if width == 3 { matrix.t().unwrap() } else { matrix }
             })
             .collect();

@@ -13,8 +13,10 @@ use super::{Slot, Update};
 use crate::real::Real;
 use crate::{Error, Result};
 
-/// How many numbers a task updates.
+/// Into how many numbers at most parameters are cut.
 const CHUNK: usize = 1 << 13;
+/// How many pieces a task has at least: fewer are updated sooner than another thread wakes up.
+const AT_LEAST: usize = 8;
 
 /// Whether the parameter can be updated here.
 pub(super) fn takes(var: &Var) -> bool {
@@ -62,11 +64,8 @@ pub(super) fn run<T: Real>(work: &[Work<'_>]) -> Result<()> {
             chunks.push((&w.update, theta, grad, buffers));
         }
     }
-    if chunks.iter().map(|(_, theta, ..)| theta.len()).sum::<usize>() <= CHUNK {
-        chunks.into_iter().for_each(|(update, theta, grad, buffers)| update.run(theta, grad, buffers));
-    } else {
-        chunks.into_par_iter().for_each(|(update, theta, grad, buffers)| update.run(theta, grad, buffers));
-    }
+    let chunks = chunks.into_par_iter().with_min_len(AT_LEAST);
+    chunks.for_each(|(update, theta, grad, buffers)| update.run(theta, grad, buffers));
     Ok(())
 }
 

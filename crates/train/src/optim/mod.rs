@@ -324,7 +324,7 @@ mod tests {
             let numbers = numbers(n, k as u64, if k % 7 == 3 { other } else { dtype });
             (name, Var::from_tensor(&numbers).unwrap())
         };
-        (0..100).map(|k| k % 11).chain([50_000, 8192, 0]).enumerate().map(of).collect()
+        (0..100).map(|k| k % 11).chain([500_000, 8192, 0]).enumerate().map(of).collect()
     }
 
     /// Three steps, all but one parameter with a gradient.
