@@ -15,7 +15,6 @@ use candle_geometric::graph::EdgeIndex;
 use candle_geometric::graph::rng::Stream;
 use candle_geometric::ops::{self, Dropout, DynamicScoring, Extras, Reduce, Result, reference};
 use candle_geometric_benches::graphs::power_law;
-use candle_geometric_benches::upstream;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const HEADS: usize = 4;
@@ -109,7 +108,7 @@ fn measure(c: &mut Criterion, graph: &str, edges: &EdgeIndex, width: usize) {
                 gradient.get_or_insert_with(|| op(&untracked, edges).unwrap().ones_like().unwrap());
             b.iter(|| {
                 let out = op(&tracked, edges).unwrap();
-                black_box(upstream(&out, gradient).unwrap().backward().unwrap())
+                black_box(ops::backward_from(&out, gradient).unwrap())
             });
         });
     }

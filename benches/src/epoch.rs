@@ -6,6 +6,7 @@ use candle_geometric::graph::EdgeIndex;
 use candle_geometric::graph::rng::{Generator, Stream};
 use candle_geometric::models::{GraphModel, PaperGat, PaperGatConfig};
 use candle_geometric::nn::{Mode, SeededVarMap};
+use candle_geometric::ops;
 use candle_geometric::train::optim::AdamConfig;
 use candle_geometric::train::{MaskedLoss, Optimizer, OptimizerConfig, Targets};
 
@@ -32,7 +33,7 @@ pub fn epoch(edges: EdgeIndex, features: usize, share: f32) -> anyhow::Result<St
     let generator = Generator::new(0);
     Ok(Box::new(move || {
         let logits = model.forward_t(&x, &edges, None, Mode::Train(&generator))?;
-        optimizer.step(&loss.forward(&logits)?.backward()?)?;
+        optimizer.step(&ops::backward(&loss.forward(&logits)?)?)?;
         Ok(())
     }))
 }

@@ -3,8 +3,5 @@
 pub mod epoch;
 pub mod graphs;
 pub mod meter;
-mod upstream;
 pub mod worker;
 pub mod workload;
-
-pub use upstream::upstream;

@@ -11,10 +11,11 @@ use candle_geometric::nn::conv::{
     TransformerConv, TransformerConvConfig,
 };
 use candle_geometric::nn::{self, Activation, Mode, SeededVarMap};
+use candle_geometric::ops;
 use candle_nn::VarBuilder;
 
+use crate::epoch;
 use crate::graphs::Case;
-use crate::{epoch, upstream};
 
 /// One repetition.
 pub type Step = Box<dyn FnMut() -> Result<()>>;
@@ -81,7 +82,7 @@ pub fn workload(case: &Case, layer: &str, pass: Pass) -> Result<Step> {
     let generator = Generator::new(0);
     Ok(Box::new(move || {
         let out = trained(&x, &edges, Mode::Train(&generator))?;
-        let gradients = upstream(&out, &gradient)?.backward()?;
+        let gradients = ops::backward_from(&out, &gradient)?;
         gradients.get(&x).context("x got no gradient")?;
         Ok(())
     }))

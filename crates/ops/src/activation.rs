@@ -1,7 +1,9 @@
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::Tensor;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node};
 use crate::{Result, check, reference};
 
 /// A function of each element that is the identity above 0.
@@ -47,7 +49,7 @@ pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
 
 fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     check::float("x", x)?;
-    let kernel = |x: &Tensor| x.contiguous()?.apply_op1(Pointwise(function));
+    let kernel = |x: &Tensor| for_float!(x.dtype(), "activation", T => pointwise::<T>(function, x));
     match backend::of(x) {
         Backend::Cpu => Ok(kernel(x)?),
         Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
@@ -59,34 +61,13 @@ fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     }
 }
 
-struct Pointwise(Function);
-
-impl Pointwise {
-    fn backward<T: Real>(&self, x: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let (x_host, grad_host) = (Host::open(x), Host::open(grad));
-        let dx = cpu::activation::backward::<T>(self.0, x_host.slice()?, grad_host.slice()?);
-        Tensor::from_vec(dx, x.shape(), &Device::Cpu)
-    }
-}
-
-impl CustomOp1 for Pointwise {
-    fn name(&self) -> &'static str {
-        match self.0 {
-            Function::Relu => "relu",
-            Function::LeakyRelu { .. } => "leaky_relu",
-            Function::Elu { .. } => "elu",
-        }
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let out = for_float!(x.dtype(), self.name(), T => {
-            Ok(T::to_cpu_storage_owned(cpu::activation::forward::<T>(self.0, cpu::slice(x, layout)?)))
-        })?;
-        Ok((out, layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(x, &grad)).map(Some)
-    }
+fn pointwise<T: Real>(function: Function, x: &Tensor) -> candle_core::Result<Tensor> {
+    let x = x.contiguous()?;
+    let out = node::value(cpu::activation::forward::<T>(function, Host::open(&x).slice()?), x.shape());
+    let args = [&x.clone()];
+    node(&args, out, move |grad| {
+        let (numbers, g) = (Host::open(&x), Host::open(grad.tensor()));
+        let dx = cpu::activation::backward::<T>(function, numbers.slice()?, g.slice()?);
+        Ok(vec![Some(Gradient::own(dx, x.shape())?)])
+    })
 }

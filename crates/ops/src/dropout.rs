@@ -1,8 +1,10 @@
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::rng::Stream;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node};
 use crate::{Error, Result, check, reference};
 
 /// Dropout with probability `p`, decided by a counter-based stream.
@@ -69,37 +71,21 @@ pub fn dropout(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
     if dropout.p == 0.0 {
         return Ok(x.clone());
     }
+    let kernel = |x: &Tensor| for_float!(x.dtype(), "dropout", T => masked::<T>(x, dropout));
     match backend::of(x) {
-        Backend::Cpu => Ok(x.contiguous()?.apply_op1(Masked(dropout))?),
-        Backend::Widened => backend::narrow(&backend::wide(x)?.apply_op1(Masked(dropout))?, x),
+        Backend::Cpu => Ok(kernel(x)?),
+        Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
         Backend::Reference => reference::dropout(x, dropout),
     }
 }
 
 /// Its gradient is the same function of the gradient.
-struct Masked(Dropout);
-
-impl Masked {
-    fn backward<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let dx = cpu::dropout::apply(&self.0, Host::open(grad).slice::<T>()?);
-        Tensor::from_vec(dx, grad.shape(), &Device::Cpu)
-    }
-}
-
-impl CustomOp1 for Masked {
-    fn name(&self) -> &'static str {
-        "dropout"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let out = for_float!(x.dtype(), self.name(), T => {
-            Ok(T::to_cpu_storage_owned(cpu::dropout::apply::<T>(&self.0, cpu::slice(x, layout)?)))
-        })?;
-        Ok((out, layout.shape().clone()))
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(&grad)).map(Some)
-    }
+fn masked<T: Real>(x: &Tensor, dropout: Dropout) -> candle_core::Result<Tensor> {
+    let x = x.contiguous()?;
+    let out = node::value(cpu::dropout::apply::<T>(&dropout, Host::open(&x).slice()?), x.shape());
+    node(&[&x], out, move |grad| {
+        let grad = grad.tensor();
+        let dx = cpu::dropout::apply::<T>(&dropout, Host::open(grad).slice()?);
+        Ok(vec![Some(Gradient::own(dx, grad.shape())?)])
+    })
 }

@@ -1,8 +1,10 @@
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
-use candle_geometric_graph::{Csr, EdgeIndex};
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node};
 use crate::{Result, check, reference};
 
 /// The row of every edge's source: `out[e] = x[source(e)]`, `[N_src, …] → [E, …]`.
@@ -58,7 +60,7 @@ pub fn gather_dst(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
 }
 
 fn gather(x: &Tensor, edges: &EdgeIndex, side: Side) -> Result<Tensor> {
-    Ok(x.contiguous()?.apply_op1(Gather { edges: edges.clone(), side })?)
+    Ok(for_float!(x.dtype(), "gather", T => gather_as::<T>(x, edges.clone(), side))?)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,48 +70,21 @@ enum Side {
 }
 
 /// Its gradient is a sum over the rows of the compressed form by the same side.
-struct Gather {
-    edges: EdgeIndex,
-    side: Side,
-}
-
-impl Gather {
-    fn ids(&self) -> &[u32] {
-        match self.side {
-            Side::Source => self.edges.source(),
-            Side::Destination => self.edges.destination(),
-        }
-    }
-
-    fn csr(&self) -> &Csr {
-        match self.side {
-            Side::Source => self.edges.by_source(),
-            Side::Destination => self.edges.by_destination(),
-        }
-    }
-
-    fn backward<T: Real>(&self, arg: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let dx = cpu::segment::sum(self.csr(), Host::open(grad).slice::<T>()?, check::width(arg.dims()));
-        Tensor::from_vec(dx, arg.shape(), &Device::Cpu)
-    }
-}
-
-impl CustomOp1 for Gather {
-    fn name(&self) -> &'static str {
-        "gather"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let shape = [&[self.ids().len()], layout.dims().get(1..).unwrap_or_default()].concat();
-        let out = for_float!(x.dtype(), self.name(), T => {
-            let out = cpu::segment::gather(cpu::slice::<T>(x, layout)?, self.ids(), check::width(layout.dims()));
-            Ok(T::to_cpu_storage_owned(out))
-        })?;
-        Ok((out, shape.into()))
-    }
-
-    fn bwd(&self, arg: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(arg, &grad)).map(Some)
-    }
+fn gather_as<T: Real>(x: &Tensor, edges: EdgeIndex, side: Side) -> candle_core::Result<Tensor> {
+    let x = x.contiguous()?;
+    let (dims, width) = (x.dims().to_vec(), check::width(x.dims()));
+    let ids = match side {
+        Side::Source => edges.source(),
+        Side::Destination => edges.destination(),
+    };
+    let shape = [&[ids.len()], dims.get(1..).unwrap_or_default()].concat();
+    let out = node::value(cpu::segment::gather::<T>(Host::open(&x).slice()?, ids, width), shape);
+    node(&[&x], out, move |grad| {
+        let csr = match side {
+            Side::Source => edges.by_source(),
+            Side::Destination => edges.by_destination(),
+        };
+        let dx = cpu::segment::sum::<T>(csr, Host::open(grad.tensor()).slice()?, width);
+        Ok(vec![Some(Gradient::own(dx, dims.as_slice())?)])
+    })
 }

@@ -1,8 +1,9 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
-use crate::node::{Gradients, node};
+use crate::link::Gradient;
+use crate::node::{self, node};
 use crate::{Result, check, reference};
 
 /// The mean over the heads, plus a bias: `out[i, c] = Σ_h x[i, h, c] / H + bias[c]`, `[N, H·C] → [N, C]` (head-major),
@@ -47,17 +48,16 @@ fn mean<T: Real>(x: Tensor, heads: usize, bias: Option<Tensor>) -> candle_core::
         let bias = bias.as_ref().map(Host::slice::<T>).transpose()?;
         cpu::heads::mean(x.slice()?, heads, channels, bias)
     };
-    let value = (T::to_cpu_storage_owned(out), (rows, channels).into());
     let args: Vec<Tensor> = [&x].into_iter().chain(&bias).cloned().collect();
+    let value = node::value(out, (rows, channels));
     let tracked = x.track_op();
-    node(&args.iter().collect::<Vec<_>>(), value, move |_, grad| -> candle_core::Result<Gradients> {
-        let g = Host::open(grad);
+    node(&args.iter().collect::<Vec<_>>(), value, move |grad| {
+        let g = Host::open(grad.tensor());
         let g = g.slice::<T>()?;
-        let spread =
-            || Tensor::from_vec(cpu::heads::spread(g, heads, channels), (rows, columns), &Device::Cpu);
+        let spread = || Gradient::own(cpu::heads::spread(g, heads, channels), (rows, columns));
         let mut all = vec![tracked.then(spread).transpose()?];
         if let Some(bias) = &bias {
-            let sums = || Tensor::from_vec(cpu::dense::column_sums(g, channels), channels, &Device::Cpu);
+            let sums = || Gradient::own(cpu::dense::column_sums(g, channels), channels);
             all.push(bias.track_op().then(sums).transpose()?);
         }
         Ok(all)

@@ -36,6 +36,8 @@
 mod activation;
 mod attention;
 mod backend;
+mod backward;
+mod bias;
 mod cast;
 mod check;
 mod cpu;
@@ -46,6 +48,7 @@ mod gather;
 mod heads;
 mod index;
 mod linear;
+mod link;
 mod linked;
 mod node;
 mod propagate;
@@ -60,13 +63,15 @@ pub use attention::{
     dot_product_attention, dot_product_attention_weights, dynamic_attention, dynamic_attention_weights,
     layer_attention,
 };
+pub use backward::{backward, backward_from};
+pub use bias::bias_add;
 pub use dropout::{Dropout, dropout};
 pub use edge_attr::{edge_select, self_loop_attr};
 pub use error::Error;
 pub use gather::{gather_dst, gather_src};
 pub use heads::mean_heads;
 pub use index::{edge_index, edge_index_tensor};
-pub use linear::{bias_add, linear, project, project_all};
+pub use linear::{linear, project, project_all};
 pub use linked::Linked;
 pub use propagate::{Messages, propagate};
 pub use scatter::{Reduce, scatter};

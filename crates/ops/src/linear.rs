@@ -1,10 +1,11 @@
-use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor};
+use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::matmul::{self, Matrix};
 use crate::cpu::{self, Host, Real, for_float};
-use crate::node::{Gradients, node};
+use crate::link::Gradient;
+use crate::node::{self, Gradients, node};
 use crate::{Error, Linked, Result, check, reference};
 
 /// The affine map `x · weightᵀ + bias`, `[…, I] → […, O]`, with PyTorch's layout of the weight, `[O, I]`.
@@ -100,11 +101,12 @@ fn project_each<T: Real>(maps: Vec<Linear>) -> candle_core::Result<Vec<Linked>> 
     let x = ops.first().map(|op| op.x.clone());
     let args: Vec<Tensor> = x.into_iter().chain(ops.iter().flat_map(Linear::parameters)).collect();
     Linked::new(&args.iter().collect::<Vec<_>>(), values, move |grads| {
-        let with_grads = || ops.iter().zip(grads).filter_map(|(op, grad)| Some((op, (*grad)?)));
+        let with_grads =
+            || ops.iter().zip(grads).filter_map(|(op, grad)| Some((op, grad.as_ref()?.tensor())));
         let mut all = vec![Linear::x_gradient::<T>(&with_grads().collect::<Vec<_>>())?];
         for (op, grad) in ops.iter().zip(grads) {
             match grad {
-                Some(grad) => all.extend(op.parameter_gradients::<T>(grad)?),
+                Some(grad) => all.extend(op.parameter_gradients::<T>(grad.tensor())?),
                 None => all.extend(op.parameters().map(|_| None)),
             }
         }
@@ -148,10 +150,9 @@ fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor>
             Ok(for_float!(x.dtype(), "linear", T => {
                 let (y, op, shape) = op.forward::<T>()?;
                 let args: Vec<Tensor> = [op.x.clone()].into_iter().chain(op.parameters()).collect();
-                let value = (T::to_cpu_storage_owned(y), shape.into());
-                node(&args.iter().collect::<Vec<_>>(), value, move |_, grad| {
-                    let mut all = vec![Linear::x_gradient::<T>(&[(&op, grad)])?];
-                    all.extend(op.parameter_gradients::<T>(grad)?);
+                node(&args.iter().collect::<Vec<_>>(), node::value(y, shape), move |grad| {
+                    let mut all = vec![Linear::x_gradient::<T>(&[(&op, grad.tensor())])?];
+                    all.extend(op.parameter_gradients::<T>(grad.tensor())?);
                     Ok(all)
                 })
             })?)
@@ -159,36 +160,9 @@ fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor>
         Backend::Widened => {
             let bias = backend::wide_option(bias)?;
             let y = product(&backend::wide(x)?, &backend::wide(weight)?, bias.as_ref())?;
-            Ok(y.to_dtype(x.dtype())?)
+            backend::narrow(&y, x)
         }
         Backend::Reference => reference::linear(x, weight, bias),
-    }
-}
-
-/// Adds one row to every row: `out[…, f] = x[…, f] + bias[f]`.
-///
-/// # Errors
-/// If the last dimension of `x` is not the length of `bias`, or they differ in type or device.
-///
-/// ```
-/// # use candle_core::{Device, Tensor};
-/// # fn main() -> candle_geometric_ops::Result<()> {
-/// let x = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
-/// let bias = Tensor::new(&[10f32, 20.], &Device::Cpu)?;
-/// assert_eq!(candle_geometric_ops::bias_add(&x, &bias)?.to_vec2::<f32>()?, [[11., 22.], [13., 24.]]);
-/// # Ok(()) }
-/// ```
-pub fn bias_add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    check::float("x", x)?;
-    let Some(&last) = x.dims().last() else {
-        return Err(Error::Shape { argument: "x", expected: "[…, F]".into(), actual: vec![] });
-    };
-    check::shape("bias", bias, &[last], "F, the last dimension of x")?;
-    check::like("bias", bias, x)?;
-    match backend::of(x) {
-        Backend::Cpu => Ok(x.contiguous()?.apply_op2(&bias.contiguous()?, BiasAdd)?),
-        Backend::Widened => backend::narrow(&bias_add(&backend::wide(x)?, &backend::wide(bias)?)?, x),
-        Backend::Reference => reference::bias_add(x, bias),
     }
 }
 
@@ -243,7 +217,7 @@ impl Linear {
     }
 
     /// The gradient of the x that the maps share, from those of their results.
-    fn x_gradient<T: Real>(maps: &[(&Self, &Tensor)]) -> candle_core::Result<Option<Tensor>> {
+    fn x_gradient<T: Real>(maps: &[(&Self, &Tensor)]) -> candle_core::Result<Option<Gradient>> {
         let Some((first, _)) = maps.first().filter(|(op, _)| op.x.track_op()) else { return Ok(None) };
         let (n, inputs) = first.x.dims2()?;
         let views: Vec<_> =
@@ -253,7 +227,7 @@ impl Linear {
             Ok((Matrix::new(g.slice::<T>()?, n, outputs), Matrix::new(weight.slice()?, outputs, inputs)))
         });
         let dx = matmul::sum_of_products(&terms.collect::<candle_core::Result<Vec<_>>>()?, n, inputs);
-        Tensor::from_vec(dx, (n, inputs), &Device::Cpu).map(Some)
+        Gradient::own(dx, (n, inputs)).map(Some)
     }
 
     /// The gradients of the weight and of the bias, if there is one.
@@ -270,57 +244,13 @@ impl Linear {
                     cpu::dense::transpose(&transposed, outputs)
                 }
             };
-            Tensor::from_vec(dw, (outputs, inputs), &Device::Cpu)
+            Gradient::own(dw, (outputs, inputs))
         };
         let mut all = vec![self.weight.track_op().then(dw).transpose()?];
         if let Some(bias) = &self.bias {
-            all.push(bias_gradient(bias, grad)?);
+            let sums = || Gradient::own(cpu::dense::column_sums(g, outputs), outputs);
+            all.push(bias.track_op().then(sums).transpose()?);
         }
         Ok(all)
-    }
-}
-
-/// The gradient of a bias: the sum over the rows.
-fn bias_gradient(bias: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-    if !bias.track_op() {
-        return Ok(None);
-    }
-    for_float!(grad.dtype(), "bias", T => {
-        let sums = cpu::dense::column_sums(Host::open(grad).slice::<T>()?, bias.elem_count());
-        Tensor::from_vec(sums, bias.shape(), &Device::Cpu)
-    })
-    .map(Some)
-}
-
-struct BiasAdd;
-
-impl CustomOp2 for BiasAdd {
-    fn name(&self) -> &'static str {
-        "bias_add"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let out = for_float!(x.dtype(), self.name(), T => {
-            let out = cpu::dense::with_bias::<T>(cpu::slice(x, x_layout)?, cpu::slice(bias, bias_layout)?);
-            Ok(T::to_cpu_storage_owned(out))
-        })?;
-        Ok((out, x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        Ok((x.track_op().then(|| grad.clone()), bias_gradient(bias, &grad)?))
     }
 }

@@ -1,185 +1,208 @@
 //! Operations as nodes of Candle's graph: any number of arguments, one result, and a closure for the gradients.
 //!
-//! An operation of Candle has at most three arguments. Here the arguments are bundled, three at a time, into *ties*:
-//! numbers of no interest that depend on them. The result depends on the ties. In the backward pass it computes the
-//! gradients of all arguments and leaves them in a mailbox, from which the ties hand them out. The mailbox belongs to the
-//! graph, so two threads must not run backward passes through the same nodes at the same time.
+//! An operation of Candle has at most three arguments, and a gradient on its way through Candle's store costs a tensor
+//! of zeros and a sum of its size. So a node here is made of numbers of no interest that stand for it in Candle's
+//! graph, while gradients go from one node of this crate straight to the other:
+//!
+//! ```text
+//! arguments ── ties ── core ── exit
+//! ```
+//!
+//! The *core* computes the gradients of all arguments and leaves them in a mailbox, from which the *ties*, one for
+//! three arguments, hand them out. The *exit* is the result. An operation of this crate that uses the result depends on
+//! the core instead and leaves its gradient with the [`Link`] between them; one of Candle's goes through the exit. The
+//! mailbox belongs to the graph, so two threads must not run backward passes through the same nodes at the same time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use candle_core::op::BackpropOp;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Error, Layout, Result, Shape, Tensor,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Error, Layout, Result, Shape, Storage, Tensor,
 };
+
+use crate::backward::collect;
+use crate::cpu::Real;
+use crate::link::{Gradient, Link, Slot};
 
 /// The most arguments of an operation.
 const MOST: usize = 9;
 
 /// The gradients of the arguments in their order; `None` where there is none.
-pub(crate) type Gradients = Vec<Option<Tensor>>;
+pub(crate) type Gradients = Vec<Option<Gradient>>;
 
 /// The numbers of a result on the CPU and its shape.
 pub(crate) type Value = (CpuStorage, Shape);
 
-/// A tensor that depends on `args`, at most nine: `backward` computes their gradients from the result and its gradient.
+/// The numbers of a result.
+pub(crate) fn value<T: Real>(numbers: Vec<T>, shape: impl Into<Shape>) -> Value {
+    (T::to_cpu_storage_owned(numbers), shape.into())
+}
+
+/// A tensor that depends on `args`, at most nine: `backward` computes their gradients from that of the result.
 pub(crate) fn node(
     args: &[&Tensor],
-    (storage, shape): Value,
-    backward: impl Fn(&Tensor, &Tensor) -> Result<Gradients> + Send + Sync + 'static,
+    value: Value,
+    backward: impl Fn(&Gradient) -> Result<Gradients> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    if !args.iter().any(|a| a.track_op()) {
+        return Ok(Tensor::from_storage(Storage::Cpu(value.0), value.1, BackpropOp::none(), false));
+    }
+    let slot = Slot::default();
+    let of_result = slot.clone();
+    let core = core(args, move || match of_result.take() {
+        Some(grad) => backward(&grad.contiguous()?),
+        None => Ok(vec![]),
+    })?;
+    Link::new(core, slot).exit(value)
+}
+
+/// As [`node`], where `backward` needs the result, too.
+pub(crate) fn node_of_result(
+    args: &[&Tensor],
+    value: Value,
+    backward: impl Fn(&Tensor, &Gradient) -> Result<Gradients> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let kept = Arc::new(OnceLock::<Tensor>::new());
+    let result = kept.clone();
+    let out = node(args, value, move |grad| match result.get() {
+        Some(out) => backward(out, grad),
+        None => Err(Error::Msg("a gradient before the result".into())),
+    })?;
+    // The same numbers outside of the graph: the result would hold the node that holds it.
+    kept.get_or_init(|| out.detach());
+    Ok(out)
+}
+
+/// A number that depends on `args`. When all that depends on it has had its turn, `backward` gives the gradients of
+/// `args`.
+pub(crate) fn core(
+    args: &[&Tensor],
+    backward: impl Fn() -> Result<Gradients> + Send + Sync + 'static,
 ) -> Result<Tensor> {
     if args.len() > MOST {
         return Err(Error::Msg(format!("an operation has at most {MOST} arguments, not {}", args.len())));
     }
-    let mailbox = Arc::new(Mutex::new(vec![None; args.len()]));
-    let ties = args
-        .chunks(3)
-        .enumerate()
-        .map(|(k, args)| {
-            let tie = Tie { first: 3 * k, mailbox: mailbox.clone() };
-            match args {
-                [a, b, c] => a.apply_op3(b, c, tie),
-                [a, b] => a.apply_op2(b, tie),
-                _ => args[0].apply_op1(tie),
+    let args: Vec<Arg> = args.iter().map(|t| Arg::new(t)).collect();
+    let mailbox = Arc::new(Mutex::new(Gradients::new()));
+    let ties = args.chunks(3).enumerate().map(|(k, args)| {
+        let (mailbox, receivers) = (mailbox.clone(), args.to_vec());
+        let take = move |k| lock(&mailbox).get_mut(k).and_then(Option::take);
+        part(&args.iter().map(Arg::node).collect::<Vec<_>>(), number(), move |this, _| {
+            let mut all = [const { None }; 3];
+            for (i, (arg, grad)) in receivers.iter().zip(&mut all).enumerate() {
+                if let Some(gradient) = take(3 * k + i) {
+                    *grad = arg.give(this, gradient)?;
+                }
             }
+            Ok(all)
         })
-        .collect::<Result<Vec<_>>>()?;
-    let op = Node { value: Mutex::new(Some((storage, shape))), backward: Box::new(backward), mailbox };
-    match ties.as_slice() {
-        [a, b, c] => a.apply_op3(b, c, op),
-        [a, b] => a.apply_op2(b, op),
-        [a] => a.apply_op1(op),
-        _ => Err(Error::Msg("an operation without arguments".into())),
-    }
+    });
+    let ties = ties.collect::<Result<Vec<_>>>()?;
+    part(&ties.iter().collect::<Vec<_>>(), number(), move |_, _| {
+        // Not under the lock: while this waits for its threads it may be asked to run another backward pass.
+        let gradients = backward()?;
+        *lock(&mailbox) = gradients;
+        Ok([nothing()?, nothing()?, nothing()?])
+    })
 }
 
-type Mailbox = Arc<Mutex<Gradients>>;
-
-fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(PoisonError::into_inner)
+/// The value of what only stands for something.
+pub(crate) fn number() -> Value {
+    (CpuStorage::F32(vec![0.0]), ().into())
 }
 
-/// The gradient of a tie. Its value does not matter, but without one Candle would not go on to the tie's arguments.
-fn nothing() -> Result<Option<Tensor>> {
+/// The gradient of a number of no interest. Without one Candle would not go on to what it depends on.
+pub(crate) fn nothing() -> Result<Option<Tensor>> {
     Tensor::zeros((), DType::F32, &Device::Cpu).map(Some)
 }
 
-/// A number that depends on up to three arguments, of which it is to hand out the gradients `first…`.
-struct Tie {
-    first: usize,
-    mailbox: Mailbox,
+pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Tie {
-    fn value() -> Result<Value> {
-        Ok((CpuStorage::F32(vec![0.0]), ().into()))
+/// Who receives a gradient.
+#[derive(Clone)]
+enum Arg {
+    /// The node of this crate that made the argument.
+    Linked(Arc<Link>),
+    Plain(Tensor),
+}
+
+impl Arg {
+    fn new(t: &Tensor) -> Self {
+        Link::of(t).map_or_else(|| Self::Plain(t.clone()), Self::Linked)
     }
 
-    fn take(&self, k: usize) -> Option<Tensor> {
-        lock(&self.mailbox).get_mut(self.first + k).and_then(Option::take)
+    /// What stands for the argument in Candle's graph.
+    fn node(&self) -> &Tensor {
+        match self {
+            Self::Linked(link) => link.node(),
+            Self::Plain(t) => t,
+        }
+    }
+
+    /// Passes a gradient on; what is returned is that of [`Arg::node`] for Candle, from the tie `this`.
+    fn give(&self, this: &Tensor, gradient: Gradient) -> Result<Option<Tensor>> {
+        match self {
+            Self::Linked(link) => {
+                link.leave(gradient)?;
+                nothing()
+            }
+            Self::Plain(t) => Ok(collect(this, t, gradient)?.map(Gradient::into_tensor)),
+        }
     }
 }
 
-/// The gradients of the arguments from the result and its gradient.
-type Backward = Box<dyn Fn(&Tensor, &Tensor) -> Result<Gradients> + Send + Sync>;
+/// The gradients of up to three arguments, from a part and its gradient.
+type Backward = Box<dyn Fn(&Tensor, &Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync>;
 
-/// The result, which was computed beforehand.
-struct Node {
+/// A custom operation of Candle whose value was computed beforehand.
+struct Part {
     value: Mutex<Option<Value>>,
     backward: Backward,
-    mailbox: Mailbox,
 }
 
-impl Node {
+/// A tensor that depends on one to three others.
+pub(crate) fn part(
+    args: &[&Tensor],
+    value: Value,
+    backward: impl Fn(&Tensor, &Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let op = Part { value: Mutex::new(Some(value)), backward: Box::new(backward) };
+    match args {
+        [a, b, c] => a.apply_op3(b, c, op),
+        [a, b] => a.apply_op2(b, op),
+        [a] => a.apply_op1(op),
+        _ => Err(Error::Msg(format!("{} arguments where one to three belong", args.len()))),
+    }
+}
+
+impl Part {
     fn value(&self) -> Result<Value> {
         lock(&self.value).take().ok_or_else(|| Error::Msg("an operation was run a second time".into()))
     }
-
-    fn run(&self, out: &Tensor, grad: &Tensor) -> Result<()> {
-        *lock(&self.mailbox) = (self.backward)(out, &grad.contiguous()?)?;
-        Ok(())
-    }
 }
 
-impl CustomOp1 for Tie {
+const NAME: &str = "candle-geometric";
+
+impl CustomOp1 for Part {
     fn name(&self) -> &'static str {
-        "tie"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<Value> {
-        Self::value()
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.take(0))
-    }
-}
-
-impl CustomOp2 for Tie {
-    fn name(&self) -> &'static str {
-        "tie"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<Value> {
-        Self::value()
-    }
-
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((self.take(0), self.take(1)))
-    }
-}
-
-impl CustomOp3 for Tie {
-    fn name(&self) -> &'static str {
-        "tie"
-    }
-
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<Value> {
-        Self::value()
-    }
-
-    fn bwd(
-        &self,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-        _: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        Ok((self.take(0), self.take(1), self.take(2)))
-    }
-}
-
-impl CustomOp1 for Node {
-    fn name(&self) -> &'static str {
-        "candle-geometric"
+        NAME
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<Value> {
         self.value()
     }
 
-    fn bwd(&self, _: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        self.run(out, grad)?;
-        nothing()
+    fn bwd(&self, _: &Tensor, this: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let [a, ..] = (self.backward)(this, grad)?;
+        Ok(a)
     }
 }
 
-impl CustomOp2 for Node {
+impl CustomOp2 for Part {
     fn name(&self) -> &'static str {
-        "candle-geometric"
+        NAME
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<Value> {
@@ -190,17 +213,17 @@ impl CustomOp2 for Node {
         &self,
         _: &Tensor,
         _: &Tensor,
-        out: &Tensor,
+        this: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        self.run(out, grad)?;
-        Ok((nothing()?, nothing()?))
+        let [a, b, _] = (self.backward)(this, grad)?;
+        Ok((a, b))
     }
 }
 
-impl CustomOp3 for Node {
+impl CustomOp3 for Part {
     fn name(&self) -> &'static str {
-        "candle-geometric"
+        NAME
     }
 
     fn cpu_fwd(
@@ -220,10 +243,10 @@ impl CustomOp3 for Node {
         _: &Tensor,
         _: &Tensor,
         _: &Tensor,
-        out: &Tensor,
+        this: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        self.run(out, grad)?;
-        Ok((nothing()?, nothing()?, nothing()?))
+        let [a, b, c] = (self.backward)(this, grad)?;
+        Ok((a, b, c))
     }
 }

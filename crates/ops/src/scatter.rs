@@ -1,11 +1,11 @@
-use std::sync::OnceLock;
-
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, bail};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::extreme::{self, Extreme};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node, node_of_result};
 use crate::{Result, check, reference};
 
 /// How the messages of one destination become one row.
@@ -47,81 +47,57 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
     check::float("messages", messages)?;
     check::rows("messages", messages, edges.num_edges(), "edge")?;
     match backend::of(messages) {
-        Backend::Cpu => {
-            let (edges, tracked) = (edges.clone(), messages.track_op());
-            let op = Scatter { edges, reduce, tracked, ties: OnceLock::new() };
-            Ok(messages.contiguous()?.apply_op1(op)?)
-        }
+        Backend::Cpu => Ok(
+            for_float!(messages.dtype(), "scatter", T => scatter_as::<T>(messages, edges.clone(), reduce))?,
+        ),
         Backend::Widened => backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages),
         Backend::Reference => reference::scatter(messages, edges, reduce),
     }
 }
 
-struct Scatter {
-    edges: EdgeIndex,
-    reduce: Reduce,
-    /// Whether somebody may ask for a gradient.
-    tracked: bool,
-    /// How many messages equal the extreme one, `[N_dst, …]`, kept for the gradient.
-    ties: OnceLock<CpuStorage>,
-}
-
-impl Scatter {
-    fn forward<T: Real>(&self, m: &[T], width: usize) -> Vec<T> {
-        let csr = self.edges.by_destination();
-        match self.reduce {
-            Reduce::Sum => cpu::segment::sum(csr, m, width),
-            Reduce::Mean => cpu::segment::mean(csr, m, width),
-            Reduce::Max => self.extreme(m, width, Extreme::Largest),
-            Reduce::Min => self.extreme(m, width, Extreme::Smallest),
-            Reduce::Mul => cpu::product::forward(csr, m, width),
+fn scatter_as<T: Real>(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> candle_core::Result<Tensor> {
+    let messages = messages.contiguous()?;
+    let (dims, width) = (messages.dims().to_vec(), check::width(messages.dims()));
+    let shape = [&[edges.num_dst()], dims.get(1..).unwrap_or_default()].concat();
+    let (out, ties) = {
+        let (m, csr) = (Host::open(&messages), edges.by_destination());
+        let m = m.slice::<T>()?;
+        match reduce {
+            Reduce::Sum => (cpu::segment::sum(csr, m, width), vec![]),
+            Reduce::Mean => (cpu::segment::mean(csr, m, width), vec![]),
+            Reduce::Max => extreme::forward(csr, m, width, Extreme::Largest, messages.track_op()).into(),
+            Reduce::Min => extreme::forward(csr, m, width, Extreme::Smallest, messages.track_op()).into(),
+            Reduce::Mul => (cpu::product::forward(csr, m, width), vec![]),
         }
-    }
-
-    fn extreme<T: Real>(&self, m: &[T], width: usize, extreme: Extreme) -> Vec<T> {
-        let [out, ties] = extreme::forward(self.edges.by_destination(), m, width, extreme, self.tracked);
-        if self.tracked {
-            self.ties.get_or_init(|| T::to_cpu_storage_owned(ties));
-        }
-        out
-    }
-
-    fn backward<T: Real>(&self, arg: &Tensor, res: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let (csr, destination) = (self.edges.by_destination(), self.edges.destination());
-        let (arg_view, res_view, grad_view) = (Host::open(arg), Host::open(res), Host::open(grad));
-        let (m, out, g) = (arg_view.slice::<T>()?, res_view.slice::<T>()?, grad_view.slice::<T>()?);
-        let width = check::width(arg.dims());
-        let dm = match self.reduce {
-            Reduce::Sum => cpu::segment::gather(g, destination, width),
-            Reduce::Mean => {
-                cpu::segment::gather(&cpu::segment::over_degree(csr, g, width), destination, width)
-            }
-            Reduce::Max | Reduce::Min => {
-                let Some(ties) = self.ties.get() else { bail!("the gradient of what was not tracked") };
-                extreme::backward(destination, m, [out, T::cpu_storage_as_slice(ties)?], g, width)
-            }
-            Reduce::Mul => cpu::product::backward(csr, m, g, width),
-        };
-        Tensor::from_vec(dm, arg.shape(), &Device::Cpu)
-    }
-}
-
-impl CustomOp1 for Scatter {
-    fn name(&self) -> &'static str {
-        "scatter"
-    }
-
-    fn cpu_fwd(&self, m: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let shape = [&[self.edges.num_dst()], layout.dims().get(1..).unwrap_or_default()].concat();
-        let out = for_float!(m.dtype(), self.name(), T => {
-            let out = self.forward::<T>(cpu::slice(m, layout)?, check::width(layout.dims()));
-            Ok(T::to_cpu_storage_owned(out))
-        })?;
-        Ok((out, shape.into()))
-    }
-
-    fn bwd(&self, arg: &Tensor, res: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(arg, res, &grad)).map(Some)
+    };
+    let (args, value) = ([&messages.clone()], node::value(out, shape));
+    match reduce {
+        Reduce::Sum => node(&args, value, move |grad| {
+            let g = Host::open(grad.tensor());
+            let dm = cpu::segment::gather::<T>(g.slice()?, edges.destination(), width);
+            Ok(vec![Some(Gradient::own(dm, dims.as_slice())?)])
+        }),
+        Reduce::Mean => node(&args, value, move |grad| {
+            let g = Host::open(grad.tensor());
+            let mean = cpu::segment::over_degree::<T>(edges.by_destination(), g.slice()?, width);
+            let dm = cpu::segment::gather(&mean, edges.destination(), width);
+            Ok(vec![Some(Gradient::own(dm, dims.as_slice())?)])
+        }),
+        Reduce::Max | Reduce::Min => node_of_result(&args, value, move |out, grad| {
+            let [m, out, g] = [&messages, out, grad.tensor()].map(Host::open);
+            let dm = extreme::backward::<T>(
+                edges.destination(),
+                m.slice()?,
+                [out.slice()?, &ties],
+                g.slice()?,
+                width,
+            );
+            Ok(vec![Some(Gradient::own(dm, dims.as_slice())?)])
+        }),
+        Reduce::Mul => node(&args, value, move |grad| {
+            let [m, g] = [&messages, grad.tensor()].map(Host::open);
+            let dm = cpu::product::backward::<T>(edges.by_destination(), m.slice()?, g.slice()?, width);
+            Ok(vec![Some(Gradient::own(dm, dims.as_slice())?)])
+        }),
     }
 }

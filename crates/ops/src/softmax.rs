@@ -1,8 +1,10 @@
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node_of_result};
 use crate::{Result, check, reference};
 
 /// The softmax of the scores over the in-edges of every destination, column by column, `[E, …] → [E, …]`:
@@ -27,41 +29,21 @@ pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::float("scores", scores)?;
     check::rows("scores", scores, edges.num_edges(), "edge")?;
     match backend::of(scores) {
-        Backend::Cpu => Ok(scores.contiguous()?.apply_op1(SegmentSoftmax { edges: edges.clone() })?),
+        Backend::Cpu => {
+            Ok(for_float!(scores.dtype(), "segment_softmax", T => softmax::<T>(scores, edges.clone()))?)
+        }
         Backend::Widened => backend::narrow(&segment_softmax(&backend::wide(scores)?, edges)?, scores),
         Backend::Reference => reference::segment_softmax(scores, edges),
     }
 }
 
-struct SegmentSoftmax {
-    edges: EdgeIndex,
-}
-
-impl SegmentSoftmax {
-    fn backward<T: Real>(&self, alpha: &Tensor, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let (a, g) = (Host::open(alpha), Host::open(grad));
-        let width = check::width(alpha.dims());
-        let ds = cpu::softmax::backward(&self.edges, a.slice::<T>()?, g.slice()?, width);
-        Tensor::from_vec(ds, alpha.shape(), &Device::Cpu)
-    }
-}
-
-impl CustomOp1 for SegmentSoftmax {
-    fn name(&self) -> &'static str {
-        "segment_softmax"
-    }
-
-    fn cpu_fwd(&self, s: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let width = check::width(layout.dims());
-        let alpha = for_float!(s.dtype(), self.name(), T => {
-            let alpha = cpu::softmax::forward::<T>(&self.edges, cpu::slice(s, layout)?, width);
-            Ok(T::to_cpu_storage_owned(alpha))
-        })?;
-        Ok((alpha, layout.shape().clone()))
-    }
-
-    fn bwd(&self, _: &Tensor, alpha: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(alpha, &grad)).map(Some)
-    }
+fn softmax<T: Real>(scores: &Tensor, edges: EdgeIndex) -> candle_core::Result<Tensor> {
+    let scores = scores.contiguous()?;
+    let width = check::width(scores.dims());
+    let alpha = cpu::softmax::forward::<T>(&edges, Host::open(&scores).slice()?, width);
+    node_of_result(&[&scores], node::value(alpha, scores.shape()), move |alpha, grad| {
+        let (a, g) = (Host::open(alpha), Host::open(grad.tensor()));
+        let ds = cpu::softmax::backward::<T>(&edges, a.slice()?, g.slice()?, width);
+        Ok(vec![Some(Gradient::own(ds, alpha.shape())?)])
+    })
 }

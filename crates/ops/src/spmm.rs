@@ -1,8 +1,10 @@
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::link::Gradient;
+use crate::node::{self, node};
 use crate::{Result, check, reference};
 
 /// The product of the graph's (weighted) adjacency matrix with `x`: `out[i] = Σ w[e] x[source(e)]` over the in-edges
@@ -30,13 +32,7 @@ pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<T
         check::like("weights", w, x)?;
     }
     match backend::of(x) {
-        Backend::Cpu => {
-            let op = Spmm { edges: edges.clone() };
-            match weights {
-                None => Ok(x.contiguous()?.apply_op1(op)?),
-                Some(w) => Ok(x.contiguous()?.apply_op2(&w.contiguous()?, op)?),
-            }
-        }
+        Backend::Cpu => Ok(for_float!(x.dtype(), "spmm", T => spmm_as::<T>(edges.clone(), weights, x))?),
         Backend::Widened => {
             let weights = backend::wide_option(weights)?;
             backend::narrow(&spmm(edges, weights.as_ref(), &backend::wide(x)?)?, x)
@@ -65,141 +61,53 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::shape("b", b, &[edges.num_dst(), f], "N_dst, F")?;
     check::like("b", b, a)?;
     match backend::of(a) {
-        Backend::Cpu => Ok(a.contiguous()?.apply_op2(&b.contiguous()?, Sddmm { edges: edges.clone() })?),
+        Backend::Cpu => Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, edges.clone()))?),
         Backend::Widened => backend::narrow(&sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?, a),
         Backend::Reference => reference::sddmm(a, b, edges),
     }
 }
 
-/// The gradient of x is the product with the transpose; that of the weights is an [`Sddmm`].
-struct Spmm {
-    edges: EdgeIndex,
-}
-
-impl Spmm {
-    fn forward(
-        &self,
-        x: (&CpuStorage, &Layout),
-        weights: Option<(&CpuStorage, &Layout)>,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let width = check::width(x.1.dims());
-        let out = for_float!(x.0.dtype(), "spmm", T => {
-            let weights = weights.map(|(w, l)| cpu::slice::<T>(w, l)).transpose()?;
-            let out = cpu::segment::spmm(self.edges.by_destination(), weights, cpu::slice(x.0, x.1)?, width);
-            Ok(T::to_cpu_storage_owned(out))
-        })?;
-        Ok((out, (self.edges.num_dst(), width).into()))
-    }
-
-    fn x_gradient<T: Real>(&self, weights: Option<&Tensor>, grad: &Tensor) -> candle_core::Result<Tensor> {
-        let (w, g) = (weights.map(Host::open), Host::open(grad));
+/// The gradient of x is the product with the transpose; that of the weights is a [`sddmm`].
+fn spmm_as<T: Real>(edges: EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> candle_core::Result<Tensor> {
+    let (x, weights) = (x.contiguous()?, weights.map(Tensor::contiguous).transpose()?);
+    let width = x.dim(1)?;
+    let out = {
+        let (x, w) = (Host::open(&x), weights.as_ref().map(Host::open));
         let w = w.as_ref().map(Host::slice).transpose()?;
-        let width = check::width(grad.dims());
-        let dx = cpu::segment::spmm(self.edges.by_source(), w, g.slice::<T>()?, width);
-        cpu::matrix(dx, self.edges.num_src(), width)
-    }
-}
-
-impl CustomOp1 for Spmm {
-    fn name(&self) -> &'static str {
-        "spmm"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        self.forward((x, layout), None)
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), "spmm", T => self.x_gradient::<T>(None, &grad)).map(Some)
-    }
-}
-
-impl CustomOp2 for Spmm {
-    fn name(&self) -> &'static str {
-        "weighted spmm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weights: &CpuStorage,
-        weights_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        self.forward((x, x_layout), Some((weights, weights_layout)))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weights: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let dx = x
-            .track_op()
-            .then(|| for_float!(grad.dtype(), "spmm", T => self.x_gradient::<T>(Some(weights), &grad)));
-        let dw = weights
-            .track_op()
-            .then(|| x.detach().apply_op2_no_bwd(&grad, &Sddmm { edges: self.edges.clone() }));
-        Ok((dx.transpose()?, dw.transpose()?))
-    }
+        cpu::segment::spmm::<T>(edges.by_destination(), w, x.slice()?, width)
+    };
+    let args: Vec<Tensor> = [&x].into_iter().chain(&weights).cloned().collect();
+    let value = node::value(out, (edges.num_dst(), width));
+    node(&args.iter().collect::<Vec<_>>(), value, move |grad| {
+        let (g, w) = (Host::open(grad.tensor()), weights.as_ref().map(Host::open));
+        let (g, w) = (g.slice::<T>()?, w.as_ref().map(Host::slice).transpose()?);
+        let dx = || Gradient::own(cpu::segment::spmm(edges.by_source(), w, g, width), x.shape());
+        let mut all = vec![x.track_op().then(dx).transpose()?];
+        if let Some(weights) = &weights {
+            let x = Host::open(&x);
+            let x = x.slice()?;
+            let dw =
+                || Gradient::own(cpu::sddmm::sddmm(edges.by_destination(), g, x, width), weights.shape());
+            all.push(weights.track_op().then(dw).transpose()?);
+        }
+        Ok(all)
+    })
 }
 
 /// The gradient of either side is a product of the graph, weighted with the gradient, with the other side.
-struct Sddmm {
-    edges: EdgeIndex,
-}
-
-impl Sddmm {
-    fn backward<T: Real>(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let (a_view, b_view, grad) = (Host::open(a), Host::open(b), Host::open(grad));
-        let (a_rows, b_rows, g) = (a_view.slice::<T>()?, b_view.slice::<T>()?, Some(grad.slice::<T>()?));
-        let width = check::width(a.dims());
-        let da = a.track_op().then(|| cpu::segment::spmm(self.edges.by_source(), g, b_rows, width));
-        let db = b.track_op().then(|| cpu::segment::spmm(self.edges.by_destination(), g, a_rows, width));
-        let tensor = |d: Option<Vec<T>>, like: &Tensor| {
-            d.map(|d| Tensor::from_vec(d, like.shape(), &Device::Cpu)).transpose()
-        };
-        Ok((tensor(da, a)?, tensor(db, b)?))
-    }
-}
-
-impl CustomOp2 for Sddmm {
-    fn name(&self) -> &'static str {
-        "sddmm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let width = check::width(a_layout.dims());
-        let out = for_float!(a.dtype(), self.name(), T => {
-            let (a, b) = (cpu::slice::<T>(a, a_layout)?, cpu::slice(b, b_layout)?);
-            Ok(T::to_cpu_storage_owned(cpu::sddmm::sddmm(self.edges.by_destination(), b, a, width)))
-        })?;
-        Ok((out, self.edges.num_edges().into()))
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        for_float!(grad.dtype(), self.name(), T => self.backward::<T>(a, b, &grad))
-    }
+fn sddmm_as<T: Real>(a: &Tensor, b: &Tensor, edges: EdgeIndex) -> candle_core::Result<Tensor> {
+    let (a, b) = (a.contiguous()?, b.contiguous()?);
+    let width = a.dim(1)?;
+    let out = {
+        let (a, b) = (Host::open(&a), Host::open(&b));
+        cpu::sddmm::sddmm::<T>(edges.by_destination(), b.slice()?, a.slice()?, width)
+    };
+    let (args, value) = ([&a.clone(), &b.clone()], node::value(out, edges.num_edges()));
+    node(&args, value, move |grad| {
+        let [a_rows, b_rows, g] = [&a, &b, grad.tensor()].map(Host::open);
+        let (a_rows, b_rows, g) = (a_rows.slice::<T>()?, b_rows.slice()?, Some(g.slice()?));
+        let da = || Gradient::own(cpu::segment::spmm(edges.by_source(), g, b_rows, width), a.shape());
+        let db = || Gradient::own(cpu::segment::spmm(edges.by_destination(), g, a_rows, width), b.shape());
+        Ok(vec![a.track_op().then(da).transpose()?, b.track_op().then(db).transpose()?])
+    })
 }

@@ -78,6 +78,9 @@ pub enum Error {
     /// An error of the data.
     #[error(transparent)]
     Data(#[from] candle_geometric_data::Error),
+    /// An error of an operation on graphs.
+    #[error(transparent)]
+    Ops(#[from] candle_geometric_ops::Error),
     /// An error of a tensor operation.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_models::GraphModel;
 use candle_geometric_nn::{Mode, SeededVarMap};
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 
 use crate::checkpoint::{Best, Checkpoint, Progress};
@@ -73,7 +74,7 @@ impl<'t> Run<'t> {
             let loss = t.train.forward(&logits)?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             finite("training loss", value, epoch)?;
-            let mut grads = loss.backward()?;
+            let mut grads = ops::backward(&loss)?;
             if let Some(clip) = &t.config.training.clip {
                 clip.apply(&mut grads, &self.parameters)?;
             }

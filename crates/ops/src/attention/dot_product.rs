@@ -1,4 +1,4 @@
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use super::extras::Extras;
@@ -53,7 +53,7 @@ pub fn dot_product_attention(
             let terms = backend::wide_option(edge_terms)?;
             let out = extras
                 .widened(|extras| dot_product_attention(q, k, v, terms.as_ref(), heads, edges, extras))?;
-            Ok(out.to_dtype(like.dtype())?)
+            backend::narrow(&out, &like)
         }
         Backend::Reference => {
             let (q, k, v) = (query.tensor()?, key.tensor()?, value.tensor()?);
@@ -94,7 +94,7 @@ pub fn dot_product_attention_weights(
         Backend::Widened => {
             let (q, k, terms) = (wide(query)?, wide(key)?, backend::wide_option(edge_terms)?);
             let alpha = dot_product_attention_weights(q, k, terms.as_ref(), heads, edges)?;
-            Ok(alpha.to_dtype(like.dtype())?)
+            backend::narrow(&alpha, &like)
         }
         Backend::Reference => {
             let (query, key) = (query.tensor()?, key.tensor()?);
@@ -116,7 +116,7 @@ fn pairs(
 }
 
 fn wide(x: Linked) -> Result<Tensor> {
-    Ok(x.tensor()?.to_dtype(DType::F32)?)
+    backend::wide(&x.tensor()?)
 }
 
 /// Checks what the scores are made of; returns the number of columns, H·C.

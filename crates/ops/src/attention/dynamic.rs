@@ -1,4 +1,4 @@
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use super::extras::Extras;
@@ -59,7 +59,7 @@ pub fn dynamic_attention(
             let out = extras.widened(|extras| {
                 wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention(s, d, scoring, edges, extras))
             })?;
-            Ok(out.to_dtype(src.dtype())?)
+            backend::narrow(&out, &src)
         }
         Backend::Reference => {
             let (src, dst) = (x_src.tensor()?, x_dst.tensor()?);
@@ -100,7 +100,7 @@ pub fn dynamic_attention_weights(
         Backend::Widened => {
             let alpha =
                 wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention_weights(s, d, scoring, edges))?;
-            Ok(alpha.to_dtype(src.dtype())?)
+            backend::narrow(&alpha, &src)
         }
         Backend::Reference => {
             reference::dynamic_attention_weights(&x_src.tensor()?, &x_dst.tensor()?, scoring, edges)
@@ -128,7 +128,7 @@ fn wide(
     scoring: DynamicScoring<'_>,
     f: impl FnOnce(Tensor, Tensor, DynamicScoring<'_>) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    let wide = |x: Linked| x.tensor()?.to_dtype(DType::F32);
+    let wide = |x: Linked| backend::wide(&x.tensor()?);
     let (att, edge_terms) = (backend::wide(scoring.att)?, backend::wide_option(scoring.edge_terms)?);
     let scoring = DynamicScoring { att: &att, edge_terms: edge_terms.as_ref(), ..scoring };
     f(wide(x_src)?, wide(x_dst)?, scoring)

@@ -1,4 +1,4 @@
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::{Dropout, Linked, Result, check, reference};
@@ -33,7 +33,7 @@ impl Extras<'_> {
     /// Calls `f` with what is added in f32.
     pub(super) fn widened<R>(&self, f: impl FnOnce(Extras<'_>) -> Result<R>) -> Result<R> {
         let bias = crate::backend::wide_option(self.bias)?;
-        let wide = |r: &Linked| -> Result<_> { Ok(Linked::from(r.tensor()?.to_dtype(DType::F32)?)) };
+        let wide = |r: &Linked| -> Result<_> { Ok(Linked::from(crate::backend::wide(&r.tensor()?)?)) };
         let residual = self.residual.map(wide).transpose()?;
         f(Extras { dropout: self.dropout, bias: bias.as_ref(), residual: residual.as_ref() })
     }

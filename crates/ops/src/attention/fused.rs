@@ -1,13 +1,14 @@
 //! The fused attention as an operation of Candle, on the CPU.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::Dropout;
 use crate::cpu::attention::{Forward, Scores, Stats, forward};
 use crate::cpu::attention_backward::{Backward, Wanted};
 use crate::cpu::{Host, Real, for_float};
-use crate::node::node;
+use crate::link::Gradient;
+use crate::node::{self, Gradients, node_of_result};
 
 /// What scores are made of: `LeakyReLU(src[j] + dst[i] + edge[e])`.
 pub(super) struct Terms<'a> {
@@ -57,12 +58,12 @@ impl Attention {
         let channels = columns / self.heads;
         let Forward { out, largest, inverse } =
             self.with_scores(|scores, values| forward::<T>(scores, values, channels, None))?;
-        let value = (T::to_cpu_storage_owned(out), (rows, columns).into());
+        let value = node::value(out, (rows, columns));
         let present = [Some(&self.values), self.src.as_ref(), self.dst.as_ref(), self.edge.as_ref()];
         let args: Vec<Tensor> = present.into_iter().flatten().cloned().collect();
         let args: Vec<&Tensor> = args.iter().collect();
-        node(&args, value, move |out, grad| {
-            self.backward(out, grad, Stats { largest: &largest, inverse: &inverse })
+        node_of_result(&args, value, move |out, grad| {
+            self.backward(out, grad.tensor(), Stats { largest: &largest, inverse: &inverse })
         })
     }
 
@@ -83,12 +84,7 @@ impl Attention {
         Ok(f(&scores, Host::open(&self.values).slice()?))
     }
 
-    fn backward<T: Real>(
-        &self,
-        out: &Tensor,
-        grad: &Tensor,
-        stats: Stats<'_, T>,
-    ) -> Result<Vec<Option<Tensor>>> {
+    fn backward<T: Real>(&self, out: &Tensor, grad: &Tensor, stats: Stats<'_, T>) -> Result<Gradients> {
         let tracked = |t: &Option<Tensor>| t.as_ref().is_some_and(Tensor::track_op);
         let wanted = Wanted {
             values: self.values.track_op(),
@@ -102,10 +98,7 @@ impl Attention {
         let gradients = self.with_scores(|scores, values| {
             Backward { scores, stats, values, out, grad, channels }.run(wanted)
         })?;
-        let like = |wanted: bool, numbers: Vec<T>, t: &Tensor| {
-            wanted.then(|| Tensor::from_vec(numbers, t.shape(), &Device::Cpu)).transpose()
-        };
-        let mut all = vec![like(wanted.values, gradients.values, &self.values)?];
+        let mut all = vec![Gradient::wanted(wanted.values, gradients.values, &self.values)?];
         let terms = [
             (&self.src, wanted.src, gradients.src),
             (&self.dst, wanted.dst, gradients.dst),
@@ -113,7 +106,7 @@ impl Attention {
         ];
         for (t, wanted, numbers) in terms {
             if let Some(t) = t {
-                all.push(like(wanted, numbers, t)?);
+                all.push(Gradient::wanted(wanted, numbers, t)?);
             }
         }
         Ok(all)

@@ -1,4 +1,4 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
@@ -8,7 +8,8 @@ use crate::cpu::dense::{column_sums, with_bias};
 use crate::cpu::head_scores::{self, Vectors};
 use crate::cpu::memory::Reused;
 use crate::cpu::{Host, Real, for_float};
-use crate::node::{Gradients, node};
+use crate::link::Gradient;
+use crate::node::{self, Gradients, node, node_of_result};
 use crate::{Dropout, Error, Linked, Result, check, reference};
 
 /// What the scores of [`layer_attention`] are made of.
@@ -137,8 +138,6 @@ struct Kept<T: Real> {
     dst: Vec<T>,
     largest: Vec<T>,
     inverse: Vec<T>,
-    /// The result before the bias: where the bias is larger, subtracting it again would lose digits.
-    unbiased: Option<Reused<T>>,
 }
 
 impl Layer {
@@ -162,17 +161,19 @@ impl Layer {
             (done, biased)
         })?;
         let Forward { out, largest, inverse } = done;
-        if !tracked {
-            return Tensor::from_vec(out, shape, &Device::Cpu);
-        }
+        // The result before the bias is kept: where the bias is larger, subtracting it again would lose digits.
         let (out, unbiased) = match biased {
             Some(biased) => (biased, Some(Reused(out))),
             None => (out, None),
         };
-        let kept = Kept { src, dst, largest, inverse, unbiased };
-        let args: Vec<&Tensor> = args.iter().collect();
-        let value = (T::to_cpu_storage_owned(out), shape.into());
-        node(&args, value, move |out, grad| self.backward(out, grad, &kept))
+        let kept = Kept { src, dst, largest, inverse };
+        let (args, value) = (args.iter().collect::<Vec<_>>(), node::value(out, shape));
+        match unbiased {
+            Some(out) => node(&args, value, move |grad| self.backward(&out.0, grad.tensor(), &kept)),
+            None => node_of_result(&args, value, move |out, grad| {
+                self.backward(Host::open(out).slice()?, grad.tensor(), &kept)
+            }),
+        }
     }
 
     fn with_vectors<T: Real, R>(&self, f: impl FnOnce(Vectors<'_, T>) -> R) -> candle_core::Result<R> {
@@ -199,12 +200,7 @@ impl Layer {
         Ok(f(&scores, bias.as_ref().map(Host::slice).transpose()?))
     }
 
-    fn backward<T: Real>(
-        &self,
-        out: &Tensor,
-        grad: &Tensor,
-        kept: &Kept<T>,
-    ) -> candle_core::Result<Gradients> {
+    fn backward<T: Real>(&self, out: &[T], grad: &Tensor, kept: &Kept<T>) -> candle_core::Result<Gradients> {
         let tracked = |t: &Option<Tensor>| t.as_ref().is_some_and(Tensor::track_op);
         let vectors = self.att_src.track_op() || self.att_dst.track_op();
         let wanted_h = self.h.is_tracked();
@@ -215,9 +211,8 @@ impl Layer {
             edge: tracked(&self.edge),
         };
         let value = self.h.value();
-        let [h, out, grad] = [&value, out, grad].map(Host::open);
-        let (h, out, grad) = (h.slice::<T>()?, out.slice()?, grad.slice::<T>()?);
-        let out = kept.unbiased.as_ref().map_or(out, |u| &u.0);
+        let [h, grad] = [&value, grad].map(Host::open);
+        let (h, grad) = (h.slice::<T>()?, grad.slice::<T>()?);
         let columns = value.dim(1)?;
         let mut g = self.with_scores(&kept.src, &kept.dst, |scores, _| {
             let stats = Stats { largest: &kept.largest, inverse: &kept.inverse };
@@ -228,15 +223,9 @@ impl Layer {
             of_vectors =
                 self.with_vectors(|v| head_scores::backward(v, h, (&g.src, &g.dst), &mut g.values))?;
         }
-        let like = |numbers: Vec<T>, t: &Tensor| {
-            t.track_op().then(|| Tensor::from_vec(numbers, t.shape(), &Device::Cpu)).transpose()
-        };
+        let like = |numbers: Vec<T>, t: &Tensor| Gradient::wanted(t.track_op(), numbers, t);
         let [of_src, of_dst] = of_vectors;
-        let of_h = if wanted_h {
-            self.h.pass_own(Tensor::from_vec(g.values, value.shape(), &Device::Cpu)?)?
-        } else {
-            None
-        };
+        let of_h = Gradient::wanted(wanted_h, g.values, &value)?;
         let mut all = vec![of_h, like(of_src, &self.att_src)?, like(of_dst, &self.att_dst)?];
         if let Some(edge) = &self.edge {
             all.push(like(g.edge, edge)?);

@@ -1,17 +1,17 @@
 //! Attentions whose scores compare whole rows, as operations of Candle on the CPU.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use super::extras::Extras;
-use crate::Dropout;
-use crate::Linked;
 use crate::cpu::memory::Reused;
 use crate::cpu::pairwise::{
     Added, Attended, Backward, Dot, Dynamic, Of, Pairs, Score, Wanted, attend, scores,
 };
 use crate::cpu::{Host, Real, dense, for_float};
-use crate::node::{Gradients, node};
+use crate::link::Gradient;
+use crate::node::{self, Gradients, node, node_of_result};
+use crate::{Dropout, Linked};
 
 /// How scores follow from queries and keys.
 #[derive(Debug)]
@@ -45,13 +45,9 @@ struct Owned {
     residual: Option<Linked>,
 }
 
-/// What the backward pass of an attention needs from its forward pass.
-struct Kept<T: Real> {
-    /// The result, where something was added to it afterwards: subtracting that again would lose digits.
-    out: Option<Reused<T>>,
-    /// `[N_dst, H]`.
+/// What the backward pass of an attention needs from its forward pass beside the result, `[N_dst, H]` each.
+struct Kept<T> {
     largest: Vec<T>,
-    /// `[N_dst, H]`.
     inverse: Vec<T>,
 }
 
@@ -135,40 +131,47 @@ impl Pairwise {
         });
         drop(views);
         let Attended { out, sum, largest, inverse } = done;
-        if !tracked {
-            return Tensor::from_vec(out, shape, &Device::Cpu);
-        }
-        let apart = owned.bias.is_some() || owned.residual.is_some();
-        let (result, out) = if apart { (sum, Some(Reused(out))) } else { (out, None) };
-        let kept = Kept { out, largest, inverse };
+        let apart = tracked && (owned.bias.is_some() || owned.residual.is_some());
         let args: Vec<&Tensor> = args.iter().collect();
-        node(&args, (T::to_cpu_storage_owned(result), shape.into()), move |out, grad| {
-            let (view, g) = (Host::open(out), Host::open(grad));
-            let grad_numbers = g.slice::<T>()?;
-            let out = match &kept.out {
-                Some(out) => &out.0,
-                None => view.slice()?,
-            };
-            let of = Of::Result { out, grad: grad_numbers, largest: &kept.largest, inverse: &kept.inverse };
-            let mut all = self.gradients(of, owned.dropout)?;
-            if let Some(bias) = &owned.bias {
-                let sums = || dense::column_sums(grad_numbers, bias.elem_count());
-                let of_bias = || Tensor::from_vec(sums(), bias.shape(), &Device::Cpu);
-                all.push(bias.track_op().then(of_bias).transpose()?);
-            }
-            if let Some(residual) = &owned.residual {
-                all.push(if residual.is_tracked() { residual.pass(grad.clone())? } else { None });
-            }
-            Ok(all)
-        })
+        let kept = Kept { largest, inverse };
+        if apart {
+            // The attention alone is kept: subtracting from the sum what was added would lose digits.
+            let out = Reused(out);
+            node(&args, node::value(sum, shape), move |grad| self.backward(&owned, &kept, &out.0, grad))
+        } else {
+            node_of_result(&args, node::value(out, shape), move |out, grad| {
+                self.backward(&owned, &kept, Host::open(out).slice()?, grad)
+            })
+        }
+    }
+
+    /// The gradients of the arguments from `out`, the attention before anything is added, and the gradient of the result.
+    fn backward<T: Real>(
+        &self,
+        owned: &Owned,
+        Kept { largest, inverse }: &Kept<T>,
+        out: &[T],
+        grad: &Gradient,
+    ) -> Result<Gradients> {
+        let g = Host::open(grad.tensor());
+        let g = g.slice::<T>()?;
+        let mut all = self.gradients(Of::Result { out, grad: g, largest, inverse }, owned.dropout)?;
+        if let Some(bias) = &owned.bias {
+            let sums = || Gradient::own(dense::column_sums(g, bias.elem_count()), bias.shape());
+            all.push(bias.track_op().then(sums).transpose()?);
+        }
+        if let Some(residual) = &owned.residual {
+            all.push(residual.is_tracked().then(|| grad.clone()));
+        }
+        Ok(all)
     }
 
     fn scores_as<T: Real>(self) -> Result<Tensor> {
         let (args, shape) = (self.nodes(), (self.edges.num_edges(), self.heads));
         let numbers: Vec<T> = by_scoring!(self, T, score => self.with_pairs(score, None, scores)?);
         let args: Vec<&Tensor> = args.iter().collect();
-        node(&args, (T::to_cpu_storage_owned(numbers), shape.into()), move |_, grad| {
-            self.gradients(Of::Scores(Host::open(grad).slice::<T>()?), None)
+        node(&args, node::value(numbers, shape), move |grad| {
+            self.gradients(Of::Scores(Host::open(grad.tensor()).slice::<T>()?), None)
         })
     }
 
@@ -210,23 +213,19 @@ impl Pairwise {
         let found = by_scoring!(self, T, score => {
             self.with_pairs(score, dropout, |pairs| Backward { pairs, of }.run(wanted))?
         });
-        let link = |wanted: bool, numbers: Vec<T>, linked: &Linked| {
-            let shape = linked.value().shape().clone();
-            if wanted { linked.pass_own(Tensor::from_vec(numbers, shape, &Device::Cpu)?) } else { Ok(None) }
-        };
-        let plain = |wanted: bool, numbers: Vec<T>, t: &Tensor| {
-            wanted.then(|| Tensor::from_vec(numbers, t.shape(), &Device::Cpu)).transpose()
-        };
-        let mut all =
-            vec![link(wanted.query, found.query, &self.query)?, link(wanted.key, found.key, &self.key)?];
+        let wanted_as = Gradient::wanted::<T>;
+        let mut all = vec![
+            wanted_as(wanted.query, found.query, &self.query.value())?,
+            wanted_as(wanted.key, found.key, &self.key.value())?,
+        ];
         if let Some(value) = &self.value {
-            all.push(link(wanted.value, found.value, value)?);
+            all.push(wanted_as(wanted.value, found.value, &value.value())?);
         }
         if let Some(att) = self.att() {
-            all.push(plain(wanted.att, found.att, att)?);
+            all.push(wanted_as(wanted.att, found.att, att)?);
         }
         if let Some(edge) = &self.edge {
-            all.push(plain(wanted.edge, found.edge, edge)?);
+            all.push(wanted_as(wanted.edge, found.edge, edge)?);
         }
         Ok(all)
     }

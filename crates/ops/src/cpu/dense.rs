@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::Real;
+use super::map::map;
 use super::rows::{even, fill, fresh, run, split};
 use super::segment::add;
 use super::simd::{self, Kernel};
@@ -59,6 +60,11 @@ impl<T: Real> Kernel for AddBias<'_, T> {
             }
         }
     }
+}
+
+/// `a[i] + b[i]`.
+pub(crate) fn sum<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
+    map([a, b], |[a, b]| a + b)
 }
 
 /// The sum of every column: of each chunk of rows first, then of the chunks in their order.

@@ -2,6 +2,7 @@
 //! only passed between operations. The first touch of a page can cost more than all the arithmetic on it.
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
@@ -67,25 +68,53 @@ pub(crate) fn release() {
     f64::pool().lock().clear();
 }
 
-/// Takes the memory of a tensor on the CPU, to be used again. The tensor is empty afterwards, so nobody may need it.
-pub(crate) fn reclaim(t: &Tensor) {
-    struct Take;
-    impl InplaceOp1 for Take {
-        fn name(&self) -> &'static str {
-            "reclaim"
-        }
+/// A tensor on the CPU whose memory is used again afterwards: nobody else may hold the tensor for longer than this.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    tensor: Tensor,
+    /// Somebody holds the tensor for longer after all.
+    kept: AtomicBool,
+}
 
-        fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
-            match storage {
-                CpuStorage::F32(numbers) => f32::pool().put(std::mem::take(numbers)),
-                CpuStorage::F64(numbers) => f64::pool().put(std::mem::take(numbers)),
-                _ => {}
+impl Scratch {
+    pub(crate) fn new(tensor: Tensor) -> Self {
+        Self { tensor, kept: AtomicBool::new(false) }
+    }
+
+    /// The tensor, to be read while this lives.
+    pub(crate) fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// The tensor, for good.
+    pub(crate) fn keep(&self) -> Tensor {
+        self.kept.store(true, Ordering::Relaxed);
+        self.tensor.clone()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        struct Take;
+        impl InplaceOp1 for Take {
+            fn name(&self) -> &'static str {
+                "reclaim"
             }
-            Ok(())
+
+            fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+                match storage {
+                    CpuStorage::F32(numbers) => f32::pool().put(std::mem::take(numbers)),
+                    CpuStorage::F64(numbers) => f64::pool().put(std::mem::take(numbers)),
+                    _ => {}
+                }
+                Ok(())
+            }
+        }
+        if !*self.kept.get_mut() {
+            // A failure means that the memory is freed as usual.
+            let _ = self.tensor.inplace_op1(&Take);
         }
     }
-    // A failure means that the memory is freed as usual.
-    let _ = t.inplace_op1(&Take);
 }
 
 /// Memory for `n` numbers that does not hold any yet.

@@ -159,8 +159,3 @@ impl<'a> Host<'a> {
         }
     }
 }
-
-/// A matrix `[rows, columns]` from its numbers.
-pub(crate) fn matrix<T: Real>(numbers: Vec<T>, rows: usize, columns: usize) -> Result<Tensor> {
-    Tensor::from_vec(numbers, (rows, columns), &candle_core::Device::Cpu)
-}
