@@ -41,7 +41,10 @@ fn shapes(c: &mut Criterion) {
         [("additive", additive), ("dynamic", dynamic), ("dot product", dot_product)];
     for (name, attention) in attentions {
         let mut group = c.benchmark_group(name);
-        group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
+        group
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(200))
+            .measurement_time(Duration::from_millis(600));
         for (heads, channels) in SHAPES {
             let random = |shape| Var::randn(0f32, 1f32, shape, &Device::Cpu).unwrap();
             let (x, att) = (random((n, heads * channels)), random((heads, channels)));

@@ -6,6 +6,7 @@
 
 mod case;
 mod compare;
+mod gauntlet;
 mod inputs;
 mod layers;
 mod parameters;
@@ -103,6 +104,22 @@ pub(crate) fn check(path: &Path) -> (String, Outcome) {
             (name, outcome)
         }
     }
+}
+
+/// What became of a trial: the layer's name, the constructor's arguments, and each check with how it ended.
+pub(crate) type Tried = (&'static str, &'static str, Vec<(&'static str, Result<()>)>);
+
+/// Runs the gauntlet on the layer of that name, or on all layers where it is empty, as the result is asked for.
+///
+/// # Errors
+/// If there is no layer of that name.
+pub(crate) fn gauntlet(layer: &str) -> Result<impl Iterator<Item = Tried>> {
+    let chosen: Vec<_> = layers::trials(layer).collect();
+    ensure!(!chosen.is_empty(), "no layer `{layer}`; names are those of PyTorch Geometric, such as GATConv");
+    let each = |(name, layer, trials): (_, Layer, &'static [gauntlet::Trial])| {
+        trials.iter().map(move |trial| (name, trial.kwargs, gauntlet::run(layer, trial)))
+    };
+    Ok(chosen.into_iter().flat_map(each))
 }
 
 fn compare_case(layer: Layer, bytes: &[u8]) -> Result<Outcome> {

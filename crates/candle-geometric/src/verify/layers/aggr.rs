@@ -10,9 +10,36 @@ use candle_geometric::nn::aggr::{
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::config;
+use super::{Entry, Setting, config, graphs};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, rows};
+
+const NODES: Setting = Setting::nodes();
+const ANY: Setting = NODES.any_width();
+
+pub(super) const LAYERS: &[Entry] = &[
+    Entry::new("SumAggregation", sum, &[graphs("{}", ANY)]),
+    Entry::new("MeanAggregation", mean, &[graphs("{}", ANY)]),
+    Entry::new("MaxAggregation", max, &[graphs("{}", ANY)]),
+    Entry::new("MinAggregation", min, &[graphs("{}", ANY)]),
+    Entry::new("MulAggregation", mul, &[graphs("{}", ANY)]),
+    Entry::new("VarAggregation", var, &[graphs("{}", ANY)]),
+    Entry::new("StdAggregation", std, &[graphs("{}", ANY)]),
+    Entry::new("MultiAggregation", multi, &[graphs(r#"{"aggrs": ["mean", "max", "std"]}"#, ANY)]),
+    Entry::new("PowerMeanAggregation", power_mean, &[graphs(r#"{"learn": true}"#, ANY.small())]),
+    Entry::new("SoftmaxAggregation", softmax, &[graphs(r#"{"learn": true}"#, ANY)]),
+    Entry::new(
+        "AttentionalAggregation",
+        attentional,
+        &[graphs(r#"{"gate_nn": "Linear(5,4),ReLU,Linear(4,1)", "nn": "Linear(5,3)"}"#, NODES)],
+    ),
+    Entry::new("Set2Set", set2set, &[graphs(r#"{"in_channels": 5, "processing_steps": 3}"#, NODES)]),
+    Entry::new(
+        "SetTransformerAggregation",
+        set_transformer,
+        &[graphs(r#"{"channels": 5, "num_seed_points": 2, "layer_norm": true, "heads": 1}"#, NODES)],
+    ),
+];
 
 pub(super) fn sum(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let aggregation: SumAggregation = config(kwargs, inputs)?;

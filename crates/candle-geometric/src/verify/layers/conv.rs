@@ -11,9 +11,79 @@ use candle_geometric::ops;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::config;
+use super::{Entry, config, nodes};
 use crate::verify::Outputs;
+use crate::verify::gauntlet::Setting;
 use crate::verify::inputs::Inputs;
+
+const GRAPH: Setting = Setting::graph();
+
+pub(super) const LAYERS: &[Entry] = &[
+    Entry::new(
+        "GATConv",
+        gat,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3, "heads": 2}"#, GRAPH),
+            nodes(
+                r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "concat": false, "edge_dim": 4, "residual": true}"#,
+                GRAPH.edge_attr(4),
+            ),
+            nodes(r#"{"in_channels": 5, "out_channels": 3, "add_self_loops": false}"#, GRAPH),
+            nodes(
+                r#"{"in_channels": [5, 4], "out_channels": 3, "heads": 2, "add_self_loops": false}"#,
+                Setting::bipartite(),
+            ),
+        ],
+    ),
+    Entry::new(
+        "GATv2Conv",
+        gatv2,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "share_weights": true}"#, GRAPH),
+            nodes(
+                r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "concat": false, "edge_dim": 4, "residual": true}"#,
+                GRAPH.edge_attr(4),
+            ),
+            nodes(
+                r#"{"in_channels": [5, 4], "out_channels": 3, "heads": 2, "add_self_loops": false}"#,
+                Setting::bipartite(),
+            ),
+        ],
+    ),
+    Entry::new(
+        "GCNConv",
+        gcn,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3}"#, GRAPH),
+            // Of several loops at a node the last one counts, and all get its gradient, as in PyTorch.
+            nodes(
+                r#"{"in_channels": 5, "out_channels": 3, "improved": true}"#,
+                GRAPH.edge_weight().other_gradients(&["in.edge_weight"]),
+            ),
+        ],
+    ),
+    Entry::new(
+        "SAGEConv",
+        sage,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3}"#, GRAPH),
+            nodes(r#"{"in_channels": 5, "out_channels": 3, "aggr": "max", "project": true}"#, GRAPH),
+            nodes(r#"{"in_channels": [5, 4], "out_channels": 3, "normalize": true}"#, Setting::bipartite()),
+        ],
+    ),
+    Entry::new(
+        "TransformerConv",
+        transformer,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "beta": true}"#, GRAPH),
+            nodes(
+                r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "concat": false, "edge_dim": 4}"#,
+                GRAPH.edge_attr(4),
+            ),
+            nodes(r#"{"in_channels": [5, 4], "out_channels": 3, "heads": 2}"#, Setting::bipartite()),
+        ],
+    ),
+];
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = GatConv::new(&config::<GatConvConfig>(kwargs, inputs)?, vb)?;

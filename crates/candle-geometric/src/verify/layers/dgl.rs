@@ -16,6 +16,7 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Entry;
 use crate::verify::Outputs;
 use crate::verify::inputs::Inputs;
 use crate::verify::parameters::Parameters;
@@ -84,6 +85,13 @@ impl Kwargs {
         residual.into_iter().chain(self.bias.then(|| ("bias", vec![hc])))
     }
 }
+
+pub(super) const LAYERS: &[Entry] = &[
+    Entry::imported("dgl.GATConv", gat, "GATConv"),
+    Entry::imported("dgl.GATv2Conv", gatv2, "GATv2Conv"),
+    Entry::imported("dgl.GraphConv", graph, "GCNConv"),
+    Entry::imported("dgl.SAGEConv", sage, "SAGEConv"),
+];
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let k = Kwargs::read(kwargs, inputs)?;

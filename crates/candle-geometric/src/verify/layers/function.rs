@@ -5,8 +5,20 @@ use candle_geometric::ops;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
+use super::{Entry, Rows, Setting, Trial};
 use crate::verify::Outputs;
 use crate::verify::inputs::Inputs;
+
+/// A softmax of features of nodes within each graph.
+pub(super) const LAYERS: &[Entry] = &[Entry::new(
+    "softmax",
+    softmax,
+    &[Trial {
+        kwargs: "{}",
+        setting: Setting::nodes().any_width().node_rows(&[("src", 3)]),
+        rows: Rows::Nodes,
+    }],
+)];
 
 /// `torch_geometric.utils.softmax(src, index | ptr, num_nodes, dim)`.
 pub(super) fn softmax(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {

@@ -1,4 +1,5 @@
-//! The layers that can be verified. **A new layer is registered here**, under the class name of its peer.
+//! The layers that can be verified, family by family. **A new layer is registered in its family**, under the class name
+//! of its peer and with [`Trial`]s for the gauntlet.
 
 mod aggr;
 mod conv;
@@ -12,46 +13,72 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Layer;
+use super::gauntlet::{Rows, Setting, Trial};
 use super::inputs::Inputs;
 
-/// Peer's class name → how the layer is built and applied here.
-const LAYERS: &[(&str, Layer)] = &[
-    ("GATConv", conv::gat),
-    ("GATv2Conv", conv::gatv2),
-    ("GCNConv", conv::gcn),
-    ("SAGEConv", conv::sage),
-    ("TransformerConv", conv::transformer),
-    ("softmax", function::softmax),
-    ("GAT", model::gat),
-    ("GCN", model::gcn),
-    ("GraphSAGE", model::graph_sage),
-    ("SumAggregation", aggr::sum),
-    ("MeanAggregation", aggr::mean),
-    ("MaxAggregation", aggr::max),
-    ("MinAggregation", aggr::min),
-    ("MulAggregation", aggr::mul),
-    ("VarAggregation", aggr::var),
-    ("StdAggregation", aggr::std),
-    ("MultiAggregation", aggr::multi),
-    ("PowerMeanAggregation", aggr::power_mean),
-    ("SoftmaxAggregation", aggr::softmax),
-    ("AttentionalAggregation", aggr::attentional),
-    ("Set2Set", aggr::set2set),
-    ("SetTransformerAggregation", aggr::set_transformer),
-    ("BatchNorm", norm::batch),
-    ("LayerNorm", norm::layer),
-    ("InstanceNorm", norm::instance),
-    ("GraphNorm", norm::graph),
-    ("PairNorm", norm::pair),
-    ("dgl.GATConv", dgl::gat),
-    ("dgl.GATv2Conv", dgl::gatv2),
-    ("dgl.GraphConv", dgl::graph),
-    ("dgl.SAGEConv", dgl::sage),
-];
+const FAMILIES: &[&[Entry]] =
+    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, dgl::LAYERS];
 
-/// The entry of a layer, if it exists.
+/// A layer.
+struct Entry {
+    /// The peer's class name.
+    name: &'static str,
+    /// How the layer is built and applied here.
+    layer: Layer,
+    trials: Trials,
+}
+
+/// How a layer runs the gauntlet.
+#[derive(Clone, Copy)]
+enum Trials {
+    Of(&'static [Trial]),
+    /// It is the layer of that name, with another peer's names of parameters.
+    As(&'static str),
+}
+
+impl Entry {
+    const fn new(name: &'static str, layer: Layer, trials: &'static [Trial]) -> Self {
+        assert!(!trials.is_empty(), "a layer needs trials");
+        Self { name, layer, trials: Trials::Of(trials) }
+    }
+
+    const fn imported(name: &'static str, layer: Layer, ours: &'static str) -> Self {
+        Self { name, layer, trials: Trials::As(ours) }
+    }
+}
+
+/// A trial whose rows are nodes.
+const fn nodes(kwargs: &'static str, setting: Setting) -> Trial {
+    Trial { kwargs, setting, rows: Rows::Nodes }
+}
+
+/// A trial whose rows are graphs.
+const fn graphs(kwargs: &'static str, setting: Setting) -> Trial {
+    Trial { kwargs, setting, rows: Rows::Graphs }
+}
+
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The layer of that name, if it exists.
 pub(super) fn find(layer: &str) -> Option<Layer> {
-    LAYERS.iter().find(|(name, _)| *name == layer).map(|&(_, build)| build)
+    entries().find(|entry| entry.name == layer).map(|entry| entry.layer)
+}
+
+/// The layer of that name, or all where it is empty, with what each is tried on.
+pub(super) fn trials(layer: &str) -> impl Iterator<Item = (&'static str, Layer, &'static [Trial])> + use<> {
+    let alias = entries().find(|entry| entry.name == layer).and_then(|entry| match entry.trials {
+        Trials::Of(_) => None,
+        Trials::As(ours) => Some(ours),
+    });
+    let wanted = alias.unwrap_or(layer).to_string();
+    entries().filter(move |entry| wanted.is_empty() || entry.name == wanted).filter_map(|entry| {
+        match entry.trials {
+            Trials::Of(trials) => Some((entry.name, entry.layer, trials)),
+            Trials::As(_) => None,
+        }
+    })
 }
 
 /// A layer's configuration from the peer's keyword arguments.
@@ -84,6 +111,25 @@ fn fill_in(channels: &mut Value, inputs: &Inputs) {
         let columns = inputs.optional(name).and_then(|x| x.dims().last().copied());
         if let (true, Some(columns)) = (*value == -1, columns) {
             *value = columns.into();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_imported_layers_exist() {
+        for (k, entry) in entries().enumerate() {
+            assert!(
+                entries().skip(k + 1).all(|other| other.name != entry.name),
+                "{} stands twice",
+                entry.name
+            );
+            if let Trials::As(ours) = entry.trials {
+                assert!(trials(ours).next().is_some(), "{} is as {ours}, which has no trials", entry.name);
+            }
         }
     }
 }

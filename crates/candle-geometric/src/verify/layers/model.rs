@@ -6,9 +6,36 @@ use candle_geometric::nn::Mode;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::config;
+use super::{Entry, Setting, config, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, rows};
+
+pub(super) const LAYERS: &[Entry] = &[
+    Entry::new(
+        "GAT",
+        gat,
+        &[nodes(
+            r#"{"in_channels": 5, "hidden_channels": 4, "num_layers": 2, "out_channels": 3, "heads": 2, "jk": "cat"}"#,
+            Setting::graph(),
+        )],
+    ),
+    Entry::new(
+        "GCN",
+        gcn,
+        &[nodes(
+            r#"{"in_channels": 5, "hidden_channels": 4, "num_layers": 2, "out_channels": 3}"#,
+            Setting::graph(),
+        )],
+    ),
+    Entry::new(
+        "GraphSAGE",
+        graph_sage,
+        &[nodes(
+            r#"{"in_channels": 5, "hidden_channels": 4, "num_layers": 2, "out_channels": 3, "jk": "lstm"}"#,
+            Setting::graph(),
+        )],
+    ),
+];
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     model("GAT", kwargs, vb, inputs)

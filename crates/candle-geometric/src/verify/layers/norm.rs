@@ -7,9 +7,24 @@ use candle_geometric::nn::norm::{BatchNorm, GraphNorm, InstanceNorm, LayerNorm, 
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::config;
+use super::{Entry, Setting, config, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, rows};
+
+pub(super) const LAYERS: &[Entry] = &[
+    Entry::new("BatchNorm", batch, &[nodes(r#"{"in_channels": 5}"#, Setting::graph())]),
+    Entry::new(
+        "LayerNorm",
+        layer,
+        &[
+            nodes(r#"{"in_channels": 5}"#, Setting::nodes()),
+            nodes(r#"{"in_channels": 5, "mode": "node"}"#, Setting::nodes()),
+        ],
+    ),
+    Entry::new("InstanceNorm", instance, &[nodes(r#"{"in_channels": 5, "affine": true}"#, Setting::nodes())]),
+    Entry::new("GraphNorm", graph, &[nodes(r#"{"in_channels": 5}"#, Setting::nodes())]),
+    Entry::new("PairNorm", pair, &[nodes("{}", Setting::nodes().any_width())]),
+];
 
 pub(super) fn batch(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let norm = BatchNorm::new(&config(kwargs, inputs)?, vb)?;
