@@ -48,6 +48,7 @@ mod gather;
 mod heads;
 mod index;
 mod linear;
+mod linear_sum;
 mod link;
 mod linked;
 mod node;
@@ -72,11 +73,12 @@ pub use gather::{gather_dst, gather_src};
 pub use heads::mean_heads;
 pub use index::{edge_index, edge_index_tensor};
 pub use linear::{linear, project, project_all};
+pub use linear_sum::linear_sum;
 pub use linked::Linked;
 pub use propagate::{Messages, propagate};
 pub use scatter::{Reduce, scatter};
 pub use softmax::segment_softmax;
-pub use spmm::{sddmm, spmm};
+pub use spmm::{sddmm, spmm, spmm_linked, spmm_plus};
 
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;

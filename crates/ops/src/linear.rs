@@ -85,20 +85,21 @@ pub fn project_all<const K: usize>(x: &Tensor, maps: [(&Tensor, Option<&Tensor>)
         let each = maps.iter().map(|(weight, bias)| Ok(Linked::from(product(x, weight, *bias)?)));
         each.collect::<Result<Vec<_>>>()?
     } else {
-        let maps = maps.iter().map(|(weight, bias)| Linear::new(x, weight, *bias)).collect::<Result<_>>()?;
-        for_float!(x.dtype(), "project", T => project_each::<T>(maps))?
+        let x = Linked::from(x);
+        let maps = maps.iter().map(|(weight, bias)| Linear::new(&x, weight, *bias)).collect::<Result<_>>()?;
+        for_float!(x.value().dtype(), "project", T => project_each::<T>(maps))?
     };
     all.try_into().map_err(|_| candle_core::Error::Msg("as many results as maps".into()).into())
 }
 
 fn project_each<T: Real>(maps: Vec<Linear>) -> candle_core::Result<Vec<Linked>> {
     let (mut values, mut ops) = (vec![], vec![]);
-    for map in maps {
-        let (y, op, shape) = map.forward::<T>()?;
+    for mut map in maps {
+        let (y, shape) = map.forward::<T>()?;
         values.push(Tensor::from_vec(y, shape, &Device::Cpu)?);
-        ops.push(op);
+        ops.push(map);
     }
-    let x = ops.first().map(|op| op.x.clone());
+    let x = ops.first().map(Linear::x_node);
     let args: Vec<Tensor> = x.into_iter().chain(ops.iter().flat_map(Linear::parameters)).collect();
     Linked::new(&args.iter().collect::<Vec<_>>(), values, move |grads| {
         let with_grads =
@@ -115,7 +116,7 @@ fn project_each<T: Real>(maps: Vec<Linear>) -> candle_core::Result<Vec<Linked>> 
 }
 
 /// Checks everything; returns I and O.
-fn check_arguments(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<(usize, usize)> {
+pub(crate) fn check_arguments(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<(usize, usize)> {
     check::float("x", x)?;
     let [outputs, inputs] = *weight.dims() else {
         return Err(Error::Shape {
@@ -140,16 +141,16 @@ fn check_arguments(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result
 }
 
 /// Whether Candle multiplies matrices by a library of the processor's vendor: then so do we.
-const VENDOR: bool = cfg!(any(feature = "mkl", feature = "accelerate"));
+pub(crate) const VENDOR: bool = cfg!(any(feature = "mkl", feature = "accelerate"));
 
 fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu if VENDOR => reference::linear(x, weight, bias),
         Backend::Cpu => {
-            let op = Linear::new(x, weight, bias)?;
+            let mut op = Linear::new(&Linked::from(x), weight, bias)?;
             Ok(for_float!(x.dtype(), "linear", T => {
-                let (y, op, shape) = op.forward::<T>()?;
-                let args: Vec<Tensor> = [op.x.clone()].into_iter().chain(op.parameters()).collect();
+                let (y, shape) = op.forward::<T>()?;
+                let args: Vec<Tensor> = [op.x_node()].into_iter().chain(op.parameters()).collect();
                 node(&args.iter().collect::<Vec<_>>(), node::value(y, shape), move |grad| {
                     let mut all = vec![Linear::x_gradient::<T>(&[(&op, grad.tensor())])?];
                     all.extend(op.parameter_gradients::<T>(grad.tensor())?);
@@ -166,10 +167,10 @@ fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor>
     }
 }
 
-/// The affine map as an operation. Unlike Candle's matmul it computes no gradient that nobody asked for, and where x is
+/// An affine map as an operation. Unlike Candle's matmul it computes no gradient that nobody asked for, and where x is
 /// a constant of mostly zeros it skips them.
-struct Linear {
-    x: Tensor,
+pub(crate) struct Linear {
+    x: Linked,
     weight: Tensor,
     bias: Option<Tensor>,
     /// Where x has non-zeros, if it is multiplied as a sparse matrix.
@@ -177,63 +178,106 @@ struct Linear {
 }
 
 impl Linear {
-    fn new(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+    pub(crate) fn new(x: &Linked, weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
         let bias = bias.map(Tensor::contiguous).transpose()?;
         Ok(Self { x: x.contiguous()?, weight: weight.contiguous()?, bias, sparse: None })
     }
 
-    fn parameters(&self) -> impl Iterator<Item = Tensor> {
+    /// What stands for x among the arguments of an operation.
+    pub(crate) fn x_node(&self) -> Tensor {
+        self.x.node().clone()
+    }
+
+    /// Finds out whether x is a constant of mostly zeros.
+    pub(crate) fn look_for_zeros<T: Real>(&mut self) -> candle_core::Result<bool> {
+        let x = self.x.value();
+        let constant = !self.x.is_tracked() && !self.x.is_made();
+        if constant && self.sparse.is_none() {
+            self.sparse = cpu::sparse::pattern(Host::open(&x).slice::<T>()?, x.dim(1)?)?;
+        }
+        Ok(self.sparse.is_some())
+    }
+
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = Tensor> {
         [self.weight.clone()].into_iter().chain(self.bias.clone())
     }
 
-    /// The result, and what the backward pass needs.
-    fn forward<T: Real>(mut self) -> candle_core::Result<(Vec<T>, Self, (usize, usize))> {
-        let ((n, inputs), outputs) = (self.x.dims2()?, self.weight.dim(0)?);
-        let (y, sparse) = {
-            let (x, weight) = (Host::open(&self.x), Host::open(&self.weight));
-            let (x, weight) = (x.slice::<T>()?, weight.slice::<T>()?);
-            let bias = self.bias.as_ref().map(Host::open);
-            let bias = bias.as_ref().map(Host::slice::<T>).transpose()?;
-            let constant = !self.x.track_op();
-            match if constant { cpu::sparse::pattern(x, inputs)? } else { None } {
-                Some(pattern) => {
-                    let values = cpu::sparse::values(x, &pattern);
-                    let transposed = cpu::dense::transpose(weight, inputs);
-                    let csr = pattern.by_destination();
-                    let mut y = cpu::segment::spmm(csr, Some(&values), &transposed, outputs);
-                    if let Some(bias) = bias {
-                        cpu::dense::add_bias(&mut y, bias);
-                    }
-                    (y, Some(pattern))
+    /// The result, `[N, O]`.
+    pub(crate) fn forward<T: Real>(&mut self) -> candle_core::Result<(Vec<T>, (usize, usize))> {
+        let sparse = self.look_for_zeros::<T>()?;
+        let (x, outputs) = (self.x.value(), self.weight.dim(0)?);
+        let (n, inputs) = x.dims2()?;
+        let (x, weight, bias) =
+            (Host::open(&x), Host::open(&self.weight), self.bias.as_ref().map(Host::open));
+        let (x, weight) = (x.slice::<T>()?, weight.slice::<T>()?);
+        let bias = bias.as_ref().map(Host::slice::<T>).transpose()?;
+        let y = match self.sparse.as_ref().filter(|_| sparse) {
+            Some(pattern) => {
+                let values = cpu::sparse::values(x, pattern);
+                let transposed = cpu::dense::transpose(weight, inputs);
+                let mut y = cpu::segment::spmm(pattern.by_destination(), Some(&values), &transposed, outputs);
+                if let Some(bias) = bias {
+                    cpu::dense::add_bias(&mut y, bias);
                 }
-                None => {
-                    let weight = Matrix::new(weight, outputs, inputs).transpose();
-                    (matmul::product(Matrix::new(x, n, inputs), weight, bias), None)
-                }
+                y
+            }
+            None => {
+                let term = (Matrix::new(x, n, inputs), Matrix::new(weight, outputs, inputs).transpose());
+                matmul::sum_of_products(&[term], n, outputs, bias)
             }
         };
-        self.sparse = sparse;
-        Ok((y, self, (n, outputs)))
+        Ok((y, (n, outputs)))
+    }
+
+    /// `Σ x · weightᵀ + bias` over maps with as many outputs, which add their own bias, `[N, O]`.
+    pub(crate) fn sum<T: Real>(maps: &mut [Self]) -> candle_core::Result<Vec<T>> {
+        let sparse =
+            maps.iter_mut().map(|map| map.look_for_zeros::<T>()).collect::<candle_core::Result<Vec<_>>>()?;
+        if sparse.contains(&true) {
+            let mut sum: Option<Vec<T>> = None;
+            for map in maps {
+                let (y, _) = map.forward::<T>()?;
+                sum = Some(match sum {
+                    Some(sum) => cpu::dense::sum(&sum, &y),
+                    None => y,
+                });
+            }
+            return Ok(sum.unwrap_or_default());
+        }
+        let Some(first) = maps.first() else { return Ok(vec![]) };
+        let (n, outputs) = (first.x.value().dim(0)?, first.weight.dim(0)?);
+        let values: Vec<_> = maps.iter().map(|map| map.x.value()).collect();
+        let views: Vec<_> =
+            values.iter().zip(&*maps).map(|(x, map)| (Host::open(x), Host::open(&map.weight))).collect();
+        let terms = views.iter().zip(&*maps).map(|((x, weight), map)| {
+            let inputs = map.weight.dim(1)?;
+            let weight = Matrix::new(weight.slice::<T>()?, outputs, inputs).transpose();
+            Ok((Matrix::new(x.slice()?, n, inputs), weight))
+        });
+        let bias = first.bias.as_ref().map(Host::open);
+        let bias = bias.as_ref().map(Host::slice::<T>).transpose()?;
+        Ok(matmul::sum_of_products(&terms.collect::<candle_core::Result<Vec<_>>>()?, n, outputs, bias))
     }
 
     /// The gradient of the x that the maps share, from those of their results.
-    fn x_gradient<T: Real>(maps: &[(&Self, &Tensor)]) -> candle_core::Result<Option<Gradient>> {
-        let Some((first, _)) = maps.first().filter(|(op, _)| op.x.track_op()) else { return Ok(None) };
-        let (n, inputs) = first.x.dims2()?;
+    pub(crate) fn x_gradient<T: Real>(maps: &[(&Self, &Tensor)]) -> candle_core::Result<Option<Gradient>> {
+        let Some((first, _)) = maps.first().filter(|(op, _)| op.x.is_tracked()) else { return Ok(None) };
+        let (n, inputs) = first.x.value().dims2()?;
         let views: Vec<_> =
             maps.iter().map(|(op, grad)| (Host::open(grad), Host::open(&op.weight))).collect();
         let terms = views.iter().zip(maps).map(|((g, weight), (op, _))| {
             let outputs = op.weight.dim(0)?;
             Ok((Matrix::new(g.slice::<T>()?, n, outputs), Matrix::new(weight.slice()?, outputs, inputs)))
         });
-        let dx = matmul::sum_of_products(&terms.collect::<candle_core::Result<Vec<_>>>()?, n, inputs);
-        Gradient::own(dx, (n, inputs)).map(Some)
+        let terms = terms.collect::<candle_core::Result<Vec<_>>>()?;
+        Gradient::own(matmul::sum_of_products(&terms, n, inputs, None), (n, inputs)).map(Some)
     }
 
     /// The gradients of the weight and of the bias, if there is one.
-    fn parameter_gradients<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Gradients> {
-        let ((n, inputs), outputs) = (self.x.dims2()?, self.weight.dim(0)?);
-        let [x, g] = [&self.x, grad].map(Host::open);
+    pub(crate) fn parameter_gradients<T: Real>(&self, grad: &Tensor) -> candle_core::Result<Gradients> {
+        let (x, outputs) = (self.x.value(), self.weight.dim(0)?);
+        let (n, inputs) = x.dims2()?;
+        let [x, g] = [&x, grad].map(Host::open);
         let (x, g) = (x.slice::<T>()?, g.slice::<T>()?);
         let dw = || {
             let dw = match &self.sparse {

@@ -102,6 +102,11 @@ impl Linked {
         self.node().track_op()
     }
 
+    /// Whether an operation of this crate made it.
+    pub(crate) fn is_made(&self) -> bool {
+        matches!(self.value, Value::Made(_))
+    }
+
     /// What stands for this among the arguments of an operation.
     pub(crate) fn node(&self) -> &Tensor {
         match (&self.link, &self.value) {

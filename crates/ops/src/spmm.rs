@@ -1,11 +1,11 @@
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
 use crate::link::Gradient;
-use crate::node::{self, node};
-use crate::{Result, check, reference};
+use crate::node::{self, Gradients, node};
+use crate::{Linked, Result, check, reference};
 
 /// The product of the graph's (weighted) adjacency matrix with `x`: `out[i] = Σ w[e] x[source(e)]` over the in-edges
 /// e of i, `[N_src, F] → [N_dst, F]`. Without weights every edge counts 1.
@@ -24,21 +24,91 @@ use crate::{Result, check, reference};
 /// assert_eq!(out.to_vec2::<f32>()?, [[0., 0.], [13., 24.]]);
 /// # Ok(()) }
 /// ```
-pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
+pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: impl Into<Linked>) -> Result<Tensor> {
+    spmm_plus(edges, weights, x, None, None)
+}
+
+/// [`spmm`] plus `bias` `[F]` in every row and `residual` `[N_dst, F]`.
+///
+/// # Errors
+/// As [`spmm`], and if `bias` or `residual` has another shape.
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # use candle_geometric_graph::EdgeIndex;
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let edges = EdgeIndex::new(vec![0, 1], vec![1, 1], 2)?;
+/// let x = Tensor::new(&[[1f32], [3.]], &Device::Cpu)?;
+/// let bias = Tensor::new(&[10f32], &Device::Cpu)?;
+/// let out = candle_geometric_ops::spmm_plus(&edges, None, &x, Some(&bias), Some(&(&x).into()))?;
+/// assert_eq!(out.to_vec2::<f32>()?, [[11.], [17.]]);
+/// # Ok(()) }
+/// ```
+pub fn spmm_plus(
+    edges: &EdgeIndex,
+    weights: Option<&Tensor>,
+    x: impl Into<Linked>,
+    bias: Option<&Tensor>,
+    residual: Option<&Linked>,
+) -> Result<Tensor> {
+    let x = x.into();
+    let value = x.value();
+    check_arguments(edges, weights, &value)?;
+    if let Some(b) = bias {
+        check::shape("bias", b, &value.dims()[1..], "F")?;
+        check::like("bias", b, &value)?;
+    }
+    if let Some(r) = residual {
+        check::shape("residual", &r.value(), &[edges.num_dst(), value.dim(1)?], "N_dst, F")?;
+        check::like("residual", &r.value(), &value)?;
+    }
+    match backend::of(&value) {
+        Backend::Cpu => {
+            let op = Spmm::new(edges, weights, &x, bias, residual)?;
+            Ok(for_float!(value.dtype(), "spmm", T => op.apply::<T>())?)
+        }
+        Backend::Widened => {
+            let (weights, bias) = (backend::wide_option(weights)?, backend::wide_option(bias)?);
+            let wide = |r: &Linked| -> Result<_> { Ok(Linked::from(backend::wide(&r.tensor()?)?)) };
+            let residual = residual.map(wide).transpose()?;
+            let out = spmm_plus(edges, weights.as_ref(), wide(&x)?, bias.as_ref(), residual.as_ref())?;
+            backend::narrow(&out, &value)
+        }
+        Backend::Reference => {
+            let mut out = reference::spmm(edges, weights, &x.tensor()?)?;
+            if let Some(r) = residual {
+                out = (out + r.tensor()?)?;
+            }
+            bias.map_or(Ok(out.clone()), |bias| reference::bias_add(&out, bias))
+        }
+    }
+}
+
+/// [`spmm`] for another operation of this crate: its memory is used again.
+///
+/// # Errors
+/// As [`spmm`].
+pub fn spmm_linked(edges: &EdgeIndex, weights: Option<&Tensor>, x: impl Into<Linked>) -> Result<Linked> {
+    let x = x.into();
+    let value = x.value();
+    match backend::of(&value) {
+        Backend::Cpu => {
+            check_arguments(edges, weights, &value)?;
+            let op = Spmm::new(edges, weights, &x, None, None)?;
+            Ok(for_float!(value.dtype(), "spmm", T => op.linked::<T>())?)
+        }
+        _ => Ok(Linked::from(spmm(edges, weights, x)?)),
+    }
+}
+
+fn check_arguments(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<()> {
     check::float("x", x)?;
     check::matrix("x", x, edges.num_src(), "N_src, F")?;
     if let Some(w) = weights {
         check::shape("weights", w, &[edges.num_edges()], "E")?;
         check::like("weights", w, x)?;
     }
-    match backend::of(x) {
-        Backend::Cpu => Ok(for_float!(x.dtype(), "spmm", T => spmm_as::<T>(edges.clone(), weights, x))?),
-        Backend::Widened => {
-            let weights = backend::wide_option(weights)?;
-            backend::narrow(&spmm(edges, weights.as_ref(), &backend::wide(x)?)?, x)
-        }
-        Backend::Reference => reference::spmm(edges, weights, x),
-    }
+    Ok(())
 }
 
 /// The product of two dense matrices at the edges only: `out[e] = ⟨a[source(e)], b[destination(e)]⟩`, `[E]`.
@@ -68,30 +138,90 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
 }
 
 /// The gradient of x is the product with the transpose; that of the weights is a [`sddmm`].
-fn spmm_as<T: Real>(edges: EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> candle_core::Result<Tensor> {
-    let (x, weights) = (x.contiguous()?, weights.map(Tensor::contiguous).transpose()?);
-    let width = x.dim(1)?;
-    let out = {
-        let (x, w) = (Host::open(&x), weights.as_ref().map(Host::open));
+struct Spmm {
+    edges: EdgeIndex,
+    weights: Option<Tensor>,
+    x: Linked,
+    bias: Option<Tensor>,
+    residual: Option<Linked>,
+    width: usize,
+}
+
+impl Spmm {
+    fn new(
+        edges: &EdgeIndex,
+        weights: Option<&Tensor>,
+        x: &Linked,
+        bias: Option<&Tensor>,
+        residual: Option<&Linked>,
+    ) -> Result<Self> {
+        Ok(Self {
+            edges: edges.clone(),
+            weights: weights.map(Tensor::contiguous).transpose()?,
+            width: x.value().dim(1)?,
+            x: x.contiguous()?,
+            bias: bias.map(Tensor::contiguous).transpose()?,
+            residual: residual.map(Linked::contiguous).transpose()?,
+        })
+    }
+
+    fn args(&self) -> Vec<Tensor> {
+        let tensors = [self.x.node()].into_iter().chain(&self.weights).chain(&self.bias);
+        tensors.chain(self.residual.as_ref().map(Linked::node)).cloned().collect()
+    }
+
+    fn forward<T: Real>(&self) -> candle_core::Result<Vec<T>> {
+        let (x, w) = (self.x.value(), self.weights.as_ref().map(Host::open));
         let w = w.as_ref().map(Host::slice).transpose()?;
-        cpu::segment::spmm::<T>(edges.by_destination(), w, x.slice()?, width)
-    };
-    let args: Vec<Tensor> = [&x].into_iter().chain(&weights).cloned().collect();
-    let value = node::value(out, (edges.num_dst(), width));
-    node(&args.iter().collect::<Vec<_>>(), value, move |grad| {
-        let (g, w) = (Host::open(grad.tensor()), weights.as_ref().map(Host::open));
+        let csr = self.edges.by_destination();
+        let mut out = cpu::segment::spmm::<T>(csr, w, Host::open(&x).slice()?, self.width);
+        if let Some(bias) = &self.bias {
+            cpu::dense::add_bias(&mut out, Host::open(bias).slice()?);
+        }
+        if let Some(residual) = &self.residual {
+            cpu::dense::add_to(&mut out, Host::open(&residual.value()).slice()?);
+        }
+        Ok(out)
+    }
+
+    fn apply<T: Real>(self) -> candle_core::Result<Tensor> {
+        let value = node::value(self.forward::<T>()?, (self.edges.num_dst(), self.width));
+        let args = self.args();
+        node(&args.iter().collect::<Vec<_>>(), value, move |grad| self.backward::<T>(grad))
+    }
+
+    fn linked<T: Real>(self) -> candle_core::Result<Linked> {
+        let value = Tensor::from_vec(self.forward::<T>()?, (self.edges.num_dst(), self.width), &Device::Cpu)?;
+        let args = self.args();
+        let all = Linked::new(&args.iter().collect::<Vec<_>>(), vec![value], move |grads| match grads {
+            [Some(grad)] => self.backward::<T>(grad),
+            _ => Ok(vec![]),
+        })?;
+        all.into_iter().next().ok_or_else(|| candle_core::Error::Msg("one result".into()))
+    }
+
+    fn backward<T: Real>(&self, grad: &Gradient) -> candle_core::Result<Gradients> {
+        let (edges, width, x) = (&self.edges, self.width, self.x.value());
+        let (g, w) = (Host::open(grad.tensor()), self.weights.as_ref().map(Host::open));
         let (g, w) = (g.slice::<T>()?, w.as_ref().map(Host::slice).transpose()?);
         let dx = || Gradient::own(cpu::segment::spmm(edges.by_source(), w, g, width), x.shape());
-        let mut all = vec![x.track_op().then(dx).transpose()?];
-        if let Some(weights) = &weights {
+        let mut all = vec![self.x.is_tracked().then(dx).transpose()?];
+        if let Some(weights) = &self.weights {
             let x = Host::open(&x);
             let x = x.slice()?;
             let dw =
                 || Gradient::own(cpu::sddmm::sddmm(edges.by_destination(), g, x, width), weights.shape());
             all.push(weights.track_op().then(dw).transpose()?);
         }
+        if let Some(bias) = &self.bias {
+            let sums = || Gradient::own(cpu::dense::column_sums(g, width), width);
+            all.push(bias.track_op().then(sums).transpose()?);
+        }
+        if let Some(residual) = &self.residual {
+            all.push(residual.is_tracked().then(|| grad.clone()));
+        }
         Ok(all)
-    })
+    }
 }
 
 /// The gradient of either side is a product of the graph, weighted with the gradient, with the other side.

@@ -240,7 +240,7 @@ fn arguments_that_do_not_fit_are_named() {
         (ops::segment_softmax(&t(&[11, 2]), &edges), ["scores", "[10, …]", "[11, 2]"]),
         (ops::spmm(&edges, Some(&t(&[9])), &v), ["weights", "[10]", "[9]"]),
         (ops::spmm(&edges, Some(&f32(&[10])), &v), ["weights", "F64", "F32"]),
-        (ops::spmm(&edges, None, &t(&[4])), ["x", "[4, _]", "[4]"]),
+        (ops::spmm(&edges, None, t(&[4])), ["x", "[4, _]", "[4]"]),
         (ops::sddmm(&v, &t(&[6, 5]), &edges), ["b", "[6, 6]", "[6, 5]"]),
         (ops::attend(&e, &t(&[4, 5]), &edges), ["values", "2 heads", "5 columns"]),
         (ops::attend(&t(&[10, 0]), &v, &edges), ["values", "0 heads", "6 columns"]),

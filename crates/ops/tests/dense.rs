@@ -5,7 +5,9 @@ mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Stream;
-use candle_geometric_ops::{Dropout, Result, bias_add, dropout, elu, leaky_relu, linear, reference, relu};
+use candle_geometric_ops::{
+    Dropout, Result, bias_add, dropout, elu, leaky_relu, linear, linear_sum, reference, relu,
+};
 use common::{assert_close, difference, naive, numbers, random, with_gradients};
 
 fn half() -> Dropout {
@@ -33,6 +35,51 @@ fn linear_agrees_with_the_reference() {
             }
         }
     }
+}
+
+#[test]
+fn a_sum_of_maps_agrees_with_the_reference() {
+    for (rows, inner, outputs) in [(9, [7, 3], 5), (600, [70, 33], 40), (0, [3, 1], 4), (5, [2, 2], 0)] {
+        let args = [
+            &[rows, inner[0]][..],
+            &[outputs, inner[0]],
+            &[rows, inner[1]],
+            &[outputs, inner[1]],
+            &[outputs],
+        ];
+        for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-5), (DType::BF16, 2e-2)] {
+            // The reference sums the gradient of the bias in half precision.
+            if dtype == DType::BF16 && rows > 100 {
+                continue;
+            }
+            let args: Vec<_> =
+                args.iter().zip(1..).map(|(s, k)| random(s, k).to_dtype(dtype).unwrap()).collect();
+            let ours =
+                |t: &[Tensor]| linear_sum([((&t[0]).into(), &t[1]), ((&t[2]).into(), &t[3])], Some(&t[4]));
+            let stock = |t: &[Tensor]| -> Result<Tensor> {
+                Ok((reference::linear(&t[0], &t[1], None)? + reference::linear(&t[2], &t[3], Some(&t[4]))?)?)
+            };
+            let ((y, dy), (r, dr)) = (with_gradients(&args, ours), with_gradients(&args, stock));
+            for (a, b) in [(&y, &r)].into_iter().chain(dy.iter().zip(&dr)) {
+                assert_close(&format!("[{rows}, {inner:?}] in {dtype:?}"), a, b, tolerance);
+            }
+        }
+    }
+    // One of them a constant of mostly zeros.
+    let thin = Dropout { p: 0.97, stream: Stream::new(1, 1) };
+    let x = dropout(&random(&[500, 200], 1), thin).unwrap();
+    let args = [random(&[16, 200], 2), random(&[500, 3], 3), random(&[16, 3], 4)];
+    let (y, dy) =
+        with_gradients(&args, |t| linear_sum([((&x).into(), &t[0]), ((&t[1]).into(), &t[2])], None));
+    let (r, dr) = with_gradients(&args, |t| {
+        Ok((reference::linear(&x, &t[0], None)? + reference::linear(&t[1], &t[2], None)?)?)
+    });
+    for (a, b) in [(&y, &r)].into_iter().chain(dy.iter().zip(&dr)) {
+        assert_close("sparse", a, b, 1e-12);
+    }
+    let wrong =
+        linear_sum([((&args[1]).into(), &args[2]), ((&x).into(), &args[2])], None).unwrap_err().to_string();
+    assert!(wrong.contains("x: expected") && wrong.contains("[500, 200]"), "{wrong}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use candle_core::{DType, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::Stream;
-use candle_geometric_ops::{Dropout, Result, bias_add, dropout, elu, linear, mean_heads};
+use candle_geometric_ops::{Dropout, Result, bias_add, dropout, elu, linear, linear_sum, mean_heads};
 use common::cases::{self, Case};
 use common::{cut_graphs, hub_edges, numbers, one_segment, random, with_gradients};
 
@@ -70,6 +70,9 @@ fn dense() -> Vec<(&'static str, Vec<&'static [usize]>, Dense)> {
         ("bias_add of few columns", vec![&[30_000, 3], &[3]], |t| bias_add(&t[0], &t[1])),
         ("mean_heads", vec![&[3000, 70], &[14]], |t| mean_heads(&t[0], 5, Some(&t[1]))),
         ("linear", vec![&[3000, 70], &[50, 70], &[50]], |t| linear(&t[0], &t[1], Some(&t[2]))),
+        ("linear_sum", vec![&[3000, 70], &[50, 70], &[3000, 20], &[50, 20], &[50]], |t| {
+            linear_sum([((&t[0]).into(), &t[1]), ((&t[2]).into(), &t[3])], Some(&t[4]))
+        }),
         ("linear of a sparse constant", vec![&[50, 70], &[50]], |t| {
             let x = random(&[3000, 70], 1).to_dtype(t[0].dtype())?;
             let sparse = dropout(&x, Dropout { p: 0.97, stream: Stream::new(1, 3) })?;

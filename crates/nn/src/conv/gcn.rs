@@ -142,32 +142,30 @@ impl GcnConv {
             let expected = format!("[{}] (one number per edge)", edges.num_edges());
             return Err(Error::argument(LAYER, "edge_weight", expected, format!("{:?}", w.dims())));
         }
-        let x = self.lin.forward(x)?;
-        let out = match (self.config.normalize, edge_weight) {
-            (false, w) => ops::spmm(edges, w, &x)?,
-            (true, None) => self.propagate_plain(&x, edges)?,
-            (true, Some(w)) => self.propagate_weighted(&x, edges, w)?,
+        let h = self.lin.project(x)?;
+        let (edges, weights) = match (self.config.normalize, edge_weight) {
+            (false, w) => (edges.clone(), w.cloned()),
+            (true, None) => self.plain_weights(x, edges)?,
+            (true, Some(w)) => self.normalized(edges, w)?,
         };
-        match &self.bias {
-            Some(bias) => Ok(ops::bias_add(&out, bias)?),
-            None => Ok(out),
-        }
+        Ok(ops::spmm_plus(&edges, weights.as_ref(), h, self.bias.as_ref(), None)?)
     }
 
     fn adds_self_loops(&self) -> bool {
         self.config.add_self_loops.unwrap_or(self.config.normalize)
     }
 
-    fn propagate_plain(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    fn plain_weights(&self, x: &Tensor, edges: &EdgeIndex) -> Result<(EdgeIndex, Option<Tensor>)> {
         let edges = if self.adds_self_loops() {
             transforms::with_self_loops(edges)?.edges.clone()
         } else {
             edges.clone()
         };
-        Ok(ops::spmm(&edges, Some(&weights::symmetric(&edges, x)?), x)?)
+        let weights = weights::symmetric(&edges, x)?;
+        Ok((edges, Some(weights)))
     }
 
-    fn propagate_weighted(&self, x: &Tensor, edges: &EdgeIndex, weight: &Tensor) -> Result<Tensor> {
+    fn normalized(&self, edges: &EdgeIndex, weight: &Tensor) -> Result<(EdgeIndex, Option<Tensor>)> {
         let (edges, weight) = if self.adds_self_loops() {
             self.remaining_self_loops(edges, weight)?
         } else {
@@ -178,7 +176,8 @@ impl GcnConv {
         let zero = degree.eq(0.0)?.to_dtype(degree.dtype())?;
         let inverse_root = (degree.add(&zero)?.sqrt()?.recip()? * (1.0 - zero)?)?;
         let ends = (ops::gather_src(&inverse_root, &edges)? * ops::gather_dst(&inverse_root, &edges)?)?;
-        Ok(ops::spmm(&edges, Some(&(weight * ends)?), x)?)
+        let weights = (weight * ends)?;
+        Ok((edges, Some(weights)))
     }
 
     /// Edges and weights where every node has one self-loop: its own last one, or a new one.

@@ -1,6 +1,6 @@
 use candle_core::{D, Tensor};
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{self as ops, Reduce};
+use candle_geometric_ops::{self as ops, Linked, Reduce};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -127,10 +127,8 @@ impl SageConv {
             Some(lin) => ops::relu(&lin.forward(x.source())?)?,
             None => x.source().clone(),
         };
-        let mut out = self.neighbours(&source, edges)?;
-        if let (Some(lin_r), Some(x_dst)) = (&self.lin_r, x.destination()) {
-            out = (out + lin_r.forward(x_dst)?)?;
-        }
+        let root = self.lin_r.as_ref().zip(x.destination());
+        let out = self.combined(&source, root, edges)?;
         if !self.config.normalize {
             return Ok(out);
         }
@@ -147,25 +145,31 @@ impl SageConv {
         self.forward(x, edges)
     }
 
-    /// W_l · aggr { x_j } + b.
-    fn neighbours(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-        let linear = matches!(self.aggregation, Aggregation::Reduce(Reduce::Sum | Reduce::Mean));
-        if !linear || self.config.in_channels.source() <= self.config.out_channels {
-            return self.lin_l.forward(&self.aggregate(x, edges)?);
+    /// W_l · aggr { x_j } + b, and W_r x_i where there is such a map.
+    fn combined(&self, x: &Tensor, root: Option<(&Linear, &Tensor)>, edges: &EdgeIndex) -> Result<Tensor> {
+        let (weight, bias) = self.lin_l.map();
+        let means = match &self.aggregation {
+            Aggregation::Reduce(Reduce::Sum) => None,
+            Aggregation::Reduce(Reduce::Mean) => Some(weights::mean(edges, x)?),
+            other => {
+                let aggregated = other.forward(&ops::gather_src(x, edges)?, edges)?;
+                return self.sum(aggregated.into(), root);
+            }
+        };
+        if self.config.in_channels.source() <= self.config.out_channels {
+            return self.sum(ops::spmm_linked(edges, means.as_ref(), x)?, root);
         }
         // A linear map and a sum may change places: sum the fewer channels.
-        let out = self.aggregate(&ops::linear(x, self.lin_l.weight(), None)?, edges)?;
-        match self.lin_l.bias() {
-            Some(bias) => Ok(ops::bias_add(&out, bias)?),
-            None => Ok(out),
-        }
+        let h = ops::project(x, weight, None)?;
+        let root = root.map(|(lin_r, x)| lin_r.project(x)).transpose()?;
+        Ok(ops::spmm_plus(edges, means.as_ref(), h, bias, root.as_ref())?)
     }
 
-    fn aggregate(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-        match &self.aggregation {
-            Aggregation::Reduce(Reduce::Sum) => Ok(ops::spmm(edges, None, x)?),
-            Aggregation::Reduce(Reduce::Mean) => Ok(ops::spmm(edges, Some(&weights::mean(edges, x)?), x)?),
-            other => other.forward(&ops::gather_src(x, edges)?, edges),
-        }
+    fn sum(&self, aggregated: Linked, root: Option<(&Linear, &Tensor)>) -> Result<Tensor> {
+        let (weight, bias) = self.lin_l.map();
+        Ok(match root {
+            Some((lin_r, x)) => ops::linear_sum([(aggregated, weight), (x.into(), lin_r.weight())], bias)?,
+            None => ops::linear_sum([(aggregated, weight)], bias)?,
+        })
     }
 }

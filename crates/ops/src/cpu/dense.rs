@@ -28,6 +28,12 @@ pub(crate) fn add_bias<T: Real>(x: &mut [T], bias: &[T]) {
     fill(x, width, &chunks, |_, part| part.chunks_exact_mut(width).for_each(|row| add(row, bias)));
 }
 
+/// Adds `more` to `x`, element by element, in place.
+pub(crate) fn add_to<T: Real>(x: &mut [T], more: &[T]) {
+    let chunks = even(x.len(), 1);
+    fill(x, 1, &chunks, |range, part| add(part, &more[range]));
+}
+
 /// `out[i] = x[i] + bias`, for rows of the length of the bias.
 pub(crate) fn with_bias<T: Real>(x: &[T], bias: &[T]) -> Vec<T> {
     let width = bias.len();

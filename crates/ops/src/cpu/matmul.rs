@@ -53,47 +53,27 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// `a · b + bias` for a matrix `a` that is not transposed, row-major.
-pub(crate) fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: Option<&[T]>) -> Vec<T> {
-    let (n, width) = (a.rows, b.columns);
-    if width == 0 {
-        return vec![];
-    }
-    let mut out = Fresh::new(n * width);
-    let multiply = |a, part: &mut [MaybeUninit<T>], threads| {
-        if let Some(bias) = bias {
-            part.chunks_exact_mut(width).for_each(|row| {
-                row.iter_mut().zip(bias).for_each(|(o, &b)| {
-                    o.write(b);
-                });
-            });
-        }
-        multiply(a, b, part, bias.is_some(), threads);
-    };
-    if n <= PANEL {
-        multiply(a, out.parts(), threads());
-    } else {
-        out.parts().par_chunks_mut(PANEL * width).enumerate().for_each(|(k, part)| {
-            multiply(a.panel(k * PANEL, PANEL), part, Parallelism::None);
-        });
-    }
-    // SAFETY: `multiply` has written all of it: at once, or in chunks that cover it.
-    unsafe { out.assume_init() }
-}
-
-/// `Σ a · b` over pairs of matrices, `[rows, columns]`, where no `a` is transposed.
+/// `Σ a · b + bias` over pairs of matrices, `[rows, columns]`, where no `a` is transposed.
 pub(crate) fn sum_of_products<T: Real>(
     terms: &[(Matrix<'_, T>, Matrix<'_, T>)],
     rows: usize,
     columns: usize,
+    bias: Option<&[T]>,
 ) -> Vec<T> {
     if terms.is_empty() || columns == 0 {
         return vec![T::zero(); rows * columns];
     }
     let mut out = Fresh::new(rows * columns);
     let multiply_all = |first: usize, n: usize, part: &mut [MaybeUninit<T>], threads| {
+        if let Some(bias) = bias {
+            part.chunks_exact_mut(columns).for_each(|row| {
+                row.iter_mut().zip(bias).for_each(|(o, &b)| {
+                    o.write(b);
+                });
+            });
+        }
         for (k, &(a, b)) in terms.iter().enumerate() {
-            multiply(a.panel(first, n), b, part, k > 0, threads);
+            multiply(a.panel(first, n), b, part, k > 0 || bias.is_some(), threads);
         }
     };
     if rows <= PANEL {
@@ -103,7 +83,7 @@ pub(crate) fn sum_of_products<T: Real>(
             multiply_all(k * PANEL, PANEL, part, Parallelism::None);
         });
     }
-    // SAFETY: the first of the products has written all of it: at once, or in chunks that cover it.
+    // SAFETY: the bias or the first of the products has written all of it: at once, or in chunks that cover it.
     unsafe { out.assume_init() }
 }
 
@@ -201,7 +181,8 @@ mod tests {
                 (0..len).map(|i| ((i * 37 + seed * 11) % 101) as f64 / 50.0 - 1.0).collect()
             };
             let (a, b, bias, c) = (numbers(n * k, 1), numbers(m * k, 2), numbers(m, 3), numbers(n * m, 4));
-            let out = product(Matrix::new(&a, n, k), Matrix::new(&b, m, k).transpose(), Some(&bias));
+            let terms = [(Matrix::new(&a, n, k), Matrix::new(&b, m, k).transpose())];
+            let out = sum_of_products(&terms, n, m, Some(&bias));
             for i in 0..n {
                 for j in 0..m {
                     let sum: f64 = (0..k).map(|l| a[i * k + l] * b[j * k + l]).sum();

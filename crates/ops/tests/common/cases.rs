@@ -84,6 +84,23 @@ pub fn primitives<const W: usize>() -> Vec<Case> {
             reference: |t, e| reference::segment_softmax(&t[0], e),
             naive: |m, e| naive::softmax(&m[0].data, W, e),
         },
+        // A product that another operation reads, and a bias.
+        Case {
+            name: "spmm_linked, spmm_plus",
+            shapes: |e| vec![n_src(e, W), vec![W]],
+            ours: |t, e| {
+                let same = ops::spmm_linked(e, None, &t[0])?;
+                ops::spmm_plus(e, None, &t[0], Some(&t[1]), Some(&same))
+            },
+            reference: |t, e| {
+                let sum = reference::spmm(e, None, &t[0])?;
+                reference::bias_add(&(&sum + &sum)?, &t[1])
+            },
+            naive: |m, e| {
+                let sums = naive::weighted_sum(&vec![1.0; e.num_edges()], &m[0], 1, e);
+                sums.iter().enumerate().map(|(k, v)| 2.0 * v + m[1].data[k % W]).collect()
+            },
+        },
         Case {
             name: "spmm",
             shapes: |e| vec![n_src(e, W)],
