@@ -78,7 +78,7 @@ pub use linked::Linked;
 pub use propagate::{Messages, propagate};
 pub use scatter::{Reduce, scatter};
 pub use softmax::segment_softmax;
-pub use spmm::{sddmm, spmm, spmm_linked, spmm_plus};
+pub use spmm::{sddmm, sddmm_heads, spmm, spmm_linked, spmm_plus};
 
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -215,7 +215,8 @@ impl Linear {
             Some(pattern) => {
                 let values = cpu::sparse::values(x, pattern);
                 let transposed = cpu::dense::transpose(weight, inputs);
-                let mut y = cpu::segment::spmm(pattern.by_destination(), Some(&values), &transposed, outputs);
+                let mut y =
+                    cpu::segment::spmm(pattern.by_destination(), Some(&values), 1, &transposed, outputs);
                 if let Some(bias) = bias {
                     cpu::dense::add_bias(&mut y, bias);
                 }
@@ -284,7 +285,7 @@ impl Linear {
                 None => matmul::transposed_product(Matrix::new(g, n, outputs), Matrix::new(x, n, inputs)),
                 Some(pattern) => {
                     let values = cpu::sparse::values(x, pattern);
-                    let transposed = cpu::segment::spmm(pattern.by_source(), Some(&values), g, outputs);
+                    let transposed = cpu::segment::spmm(pattern.by_source(), Some(&values), 1, g, outputs);
                     cpu::dense::transpose(&transposed, outputs)
                 }
             };

@@ -8,10 +8,12 @@ use crate::node::{self, Gradients, node};
 use crate::{Linked, Result, check, reference};
 
 /// The product of the graph's (weighted) adjacency matrix with `x`: `out[i] = Σ w[e] x[source(e)]` over the in-edges
-/// e of i, `[N_src, F] → [N_dst, F]`. Without weights every edge counts 1.
+/// e of i, `[N_src, F] → [N_dst, F]`. Without weights every edge counts 1. Weights `[E, H]` weigh the H heads of the
+/// columns one by one: `out[i, h] = Σ w[e, h] x[source(e), h]`, `[N_src, H·C] → [N_dst, H·C]` (head-major).
 ///
 /// # Errors
-/// If `x` is not `[N_src, F]`, `weights` is not `[E]`, or they differ in type or device.
+/// If `x` is not `[N_src, F]`, `weights` is neither `[E]` nor `[E, H]`, H does not divide the columns of `x`, or they
+/// differ in type or device.
 ///
 /// ```
 /// # use candle_core::{Device, Tensor};
@@ -53,7 +55,7 @@ pub fn spmm_plus(
 ) -> Result<Tensor> {
     let x = x.into();
     let value = x.value();
-    check_arguments(edges, weights, &value)?;
+    let heads = check_arguments(edges, weights, &value)?;
     if let Some(b) = bias {
         check::shape("bias", b, &value.dims()[1..], "F")?;
         check::like("bias", b, &value)?;
@@ -64,7 +66,7 @@ pub fn spmm_plus(
     }
     match backend::of(&value) {
         Backend::Cpu => {
-            let op = Spmm::new(edges, weights, &x, bias, residual)?;
+            let op = Spmm::new(edges, (weights, heads), &x, bias, residual)?;
             Ok(for_float!(value.dtype(), "spmm", T => op.apply::<T>())?)
         }
         Backend::Widened => {
@@ -93,22 +95,29 @@ pub fn spmm_linked(edges: &EdgeIndex, weights: Option<&Tensor>, x: impl Into<Lin
     let value = x.value();
     match backend::of(&value) {
         Backend::Cpu => {
-            check_arguments(edges, weights, &value)?;
-            let op = Spmm::new(edges, weights, &x, None, None)?;
+            let heads = check_arguments(edges, weights, &value)?;
+            let op = Spmm::new(edges, (weights, heads), &x, None, None)?;
             Ok(for_float!(value.dtype(), "spmm", T => op.linked::<T>())?)
         }
         _ => Ok(Linked::from(spmm(edges, weights, x)?)),
     }
 }
 
-fn check_arguments(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<()> {
+/// Checks everything; returns the number of heads.
+fn check_arguments(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<usize> {
     check::float("x", x)?;
-    check::matrix("x", x, edges.num_src(), "N_src, F")?;
+    let columns = check::matrix("x", x, edges.num_src(), "N_src, F")?;
+    let mut heads = 1;
     if let Some(w) = weights {
-        check::shape("weights", w, &[edges.num_edges()], "E")?;
+        if w.rank() == 2 {
+            heads = check::matrix("weights", w, edges.num_edges(), "E, H")?;
+            check::channels("x", columns, heads)?;
+        } else {
+            check::shape("weights", w, &[edges.num_edges()], "E")?;
+        }
         check::like("weights", w, x)?;
     }
-    Ok(())
+    Ok(heads)
 }
 
 /// The product of two dense matrices at the edges only: `out[e] = ⟨a[source(e)], b[destination(e)]⟩`, `[E]`.
@@ -131,9 +140,42 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     check::shape("b", b, &[edges.num_dst(), f], "N_dst, F")?;
     check::like("b", b, a)?;
     match backend::of(a) {
-        Backend::Cpu => Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, edges.clone()))?),
+        Backend::Cpu => Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, None, edges.clone()))?),
         Backend::Widened => backend::narrow(&sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?, a),
         Backend::Reference => reference::sddmm(a, b, edges),
+    }
+}
+
+/// As [`sddmm`], head by head: `out[e, h] = ⟨a[source(e), h], b[destination(e), h]⟩`, `[E, H]`, where the columns are
+/// head-major, `[N, H·C]`.
+///
+/// # Errors
+/// As [`sddmm`], and if `heads` does not divide the columns.
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # use candle_geometric_graph::EdgeIndex;
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let edges = EdgeIndex::new(vec![0, 1], vec![1, 1], 2)?;
+/// let x = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
+/// let products = candle_geometric_ops::sddmm_heads(&x, &x, 2, &edges)?;
+/// assert_eq!(products.to_vec2::<f32>()?, [[3., 8.], [9., 16.]]);
+/// # Ok(()) }
+/// ```
+pub fn sddmm_heads(a: &Tensor, b: &Tensor, heads: usize, edges: &EdgeIndex) -> Result<Tensor> {
+    check::float("a", a)?;
+    let f = check::matrix("a", a, edges.num_src(), "N_src, H·C")?;
+    check::channels("a", f, heads)?;
+    check::shape("b", b, &[edges.num_dst(), f], "N_dst, H·C")?;
+    check::like("b", b, a)?;
+    match backend::of(a) {
+        Backend::Cpu => {
+            Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, Some(heads), edges.clone()))?)
+        }
+        Backend::Widened => {
+            backend::narrow(&sddmm_heads(&backend::wide(a)?, &backend::wide(b)?, heads, edges)?, a)
+        }
+        Backend::Reference => reference::sddmm_heads(a, b, heads, edges),
     }
 }
 
@@ -141,6 +183,8 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
 struct Spmm {
     edges: EdgeIndex,
     weights: Option<Tensor>,
+    /// 1 without weights.
+    heads: usize,
     x: Linked,
     bias: Option<Tensor>,
     residual: Option<Linked>,
@@ -150,7 +194,7 @@ struct Spmm {
 impl Spmm {
     fn new(
         edges: &EdgeIndex,
-        weights: Option<&Tensor>,
+        (weights, heads): (Option<&Tensor>, usize),
         x: &Linked,
         bias: Option<&Tensor>,
         residual: Option<&Linked>,
@@ -158,6 +202,7 @@ impl Spmm {
         Ok(Self {
             edges: edges.clone(),
             weights: weights.map(Tensor::contiguous).transpose()?,
+            heads,
             width: x.value().dim(1)?,
             x: x.contiguous()?,
             bias: bias.map(Tensor::contiguous).transpose()?,
@@ -174,7 +219,7 @@ impl Spmm {
         let (x, w) = (self.x.value(), self.weights.as_ref().map(Host::open));
         let w = w.as_ref().map(Host::slice).transpose()?;
         let csr = self.edges.by_destination();
-        let mut out = cpu::segment::spmm::<T>(csr, w, Host::open(&x).slice()?, self.width);
+        let mut out = cpu::segment::spmm::<T>(csr, w, self.heads, Host::open(&x).slice()?, self.width);
         if let Some(bias) = &self.bias {
             cpu::dense::add_bias(&mut out, Host::open(bias).slice()?);
         }
@@ -201,16 +246,16 @@ impl Spmm {
     }
 
     fn backward<T: Real>(&self, grad: &Gradient) -> candle_core::Result<Gradients> {
-        let (edges, width, x) = (&self.edges, self.width, self.x.value());
+        let (edges, heads, width, x) = (&self.edges, self.heads, self.width, self.x.value());
         let (g, w) = (Host::open(grad.tensor()), self.weights.as_ref().map(Host::open));
         let (g, w) = (g.slice::<T>()?, w.as_ref().map(Host::slice).transpose()?);
-        let dx = || Gradient::own(cpu::segment::spmm(edges.by_source(), w, g, width), x.shape());
+        let dx = || Gradient::own(cpu::segment::spmm(edges.by_source(), w, heads, g, width), x.shape());
         let mut all = vec![self.x.is_tracked().then(dx).transpose()?];
         if let Some(weights) = &self.weights {
             let x = Host::open(&x);
             let x = x.slice()?;
-            let dw =
-                || Gradient::own(cpu::sddmm::sddmm(edges.by_destination(), g, x, width), weights.shape());
+            let products = || cpu::sddmm::sddmm(edges.by_destination(), g, x, heads, width);
+            let dw = || Gradient::own(products(), weights.shape());
             all.push(weights.track_op().then(dw).transpose()?);
         }
         if let Some(bias) = &self.bias {
@@ -225,19 +270,26 @@ impl Spmm {
 }
 
 /// The gradient of either side is a product of the graph, weighted with the gradient, with the other side.
-fn sddmm_as<T: Real>(a: &Tensor, b: &Tensor, edges: EdgeIndex) -> candle_core::Result<Tensor> {
+fn sddmm_as<T: Real>(
+    a: &Tensor,
+    b: &Tensor,
+    by_head: Option<usize>,
+    edges: EdgeIndex,
+) -> candle_core::Result<Tensor> {
     let (a, b) = (a.contiguous()?, b.contiguous()?);
-    let width = a.dim(1)?;
+    let (width, heads) = (a.dim(1)?, by_head.unwrap_or(1));
+    let shape: Vec<usize> = [edges.num_edges()].into_iter().chain(by_head).collect();
     let out = {
         let (a, b) = (Host::open(&a), Host::open(&b));
-        cpu::sddmm::sddmm::<T>(edges.by_destination(), b.slice()?, a.slice()?, width)
+        cpu::sddmm::sddmm::<T>(edges.by_destination(), b.slice()?, a.slice()?, heads, width)
     };
-    let (args, value) = ([&a.clone(), &b.clone()], node::value(out, edges.num_edges()));
+    let (args, value) = ([&a.clone(), &b.clone()], node::value(out, shape));
     node(&args, value, move |grad| {
         let [a_rows, b_rows, g] = [&a, &b, grad.tensor()].map(Host::open);
         let (a_rows, b_rows, g) = (a_rows.slice::<T>()?, b_rows.slice()?, Some(g.slice()?));
-        let da = || Gradient::own(cpu::segment::spmm(edges.by_source(), g, b_rows, width), a.shape());
-        let db = || Gradient::own(cpu::segment::spmm(edges.by_destination(), g, a_rows, width), b.shape());
+        let da = || Gradient::own(cpu::segment::spmm(edges.by_source(), g, heads, b_rows, width), a.shape());
+        let db =
+            || Gradient::own(cpu::segment::spmm(edges.by_destination(), g, heads, a_rows, width), b.shape());
         Ok(vec![a.track_op().then(da).transpose()?, b.track_op().then(db).transpose()?])
     })
 }

@@ -14,20 +14,21 @@ use super::tasks::{self, Per, fill_fresh};
 
 /// `out[r] = Σ m[e]` over the edges e of row r.
 pub(crate) fn sum<T: Real>(csr: &Csr, m: &[T], width: usize) -> Vec<T> {
-    Terms { csr, ids: csr.edge_ids(), weights: None, matrix: m, width, mean: false }.sum()
+    Terms { csr, ids: csr.edge_ids(), weights: None, heads: 1, matrix: m, width, mean: false }.sum()
 }
 
 /// [`sum`] over the number of edges, where there are any.
 pub(crate) fn mean<T: Real>(csr: &Csr, m: &[T], width: usize) -> Vec<T> {
-    Terms { csr, ids: csr.edge_ids(), weights: None, matrix: m, width, mean: true }.sum()
+    Terms { csr, ids: csr.edge_ids(), weights: None, heads: 1, matrix: m, width, mean: true }.sum()
 }
 
-/// `out[r] = Σ w[e] x[column(e)]` over the edges e of row r; without weights every edge counts 1.
-pub(crate) fn spmm<T: Real>(csr: &Csr, weights: Option<&[T]>, x: &[T], width: usize) -> Vec<T> {
-    Terms { csr, ids: csr.columns(), weights, matrix: x, width, mean: false }.sum()
+/// `out[r] = Σ w[e] x[column(e)]` over the edges e of row r, head by head with weights `[E, H]`; without weights every
+/// edge counts 1, and there is one head.
+pub(crate) fn spmm<T: Real>(csr: &Csr, weights: Option<&[T]>, heads: usize, x: &[T], width: usize) -> Vec<T> {
+    Terms { csr, ids: csr.columns(), weights, heads, matrix: x, width, mean: false }.sum()
 }
 
-/// What is summed: for every edge a row of a matrix, times a weight.
+/// What is summed: for every edge a row of a matrix, times a weight per head.
 #[derive(Clone, Copy)]
 struct Terms<'a, T> {
     csr: &'a Csr,
@@ -35,6 +36,7 @@ struct Terms<'a, T> {
     ids: &'a [u32],
     /// In the caller's order of the edges.
     weights: Option<&'a [T]>,
+    heads: usize,
     matrix: &'a [T],
     width: usize,
     /// Whether to divide by the number of edges.
@@ -75,8 +77,8 @@ impl<T: Real> Kernel for Sum<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { terms: t, task, out } = self;
-        let (all, width) = (tasks::edges(task), t.width);
-        let weights = t.weights.map(|w| pick(w, t.csr.edge_ids(), all.clone()));
+        let (all, width, heads) = (tasks::edges(task), t.width, t.heads);
+        let weights = t.weights.map(|w| pick_rows(w, t.csr.edge_ids(), all.clone(), heads));
         // Numbers that stand alone are brought together before they are added, so that this is vector code too.
         let mut single = if width == 1 { pick(t.matrix, t.ids, all.clone()) } else { vec![] };
         if let Some(w) = &weights {
@@ -93,10 +95,10 @@ impl<T: Real> Kernel for Sum<'_, T> {
                     let end = (start + BLOCK).min(range.end);
                     let next = ahead(t.ids, start, end - start, distance);
                     let rows = Rows::new(t.matrix, &t.ids[start..end], next, width);
-                    let weights = weights
-                        .as_ref()
-                        .map_or(&ones[..end - start], |w| &w[start - all.start..end - all.start]);
-                    add_weighted(o, weights, &rows, 1, width);
+                    let weights = weights.as_ref().map_or(&ones[..end - start], |w| {
+                        &w[(start - all.start) * heads..(end - all.start) * heads]
+                    });
+                    add_weighted(o, weights, &rows, heads, width / heads);
                 }
             }
             if task.part.is_none() {
@@ -117,6 +119,23 @@ pub(super) fn pick<T: Real>(numbers: &[T], ids: &[u32], range: Range<usize>) -> 
         }
         numbers[ids[k] as usize]
     }));
+    out
+}
+
+/// As [`pick`], rows of `width` numbers.
+#[inline(always)]
+fn pick_rows<T: Real>(numbers: &[T], ids: &[u32], range: Range<usize>, width: usize) -> Vec<T> {
+    if width == 1 {
+        return pick(numbers, ids, range);
+    }
+    let distance = distance::<T>(width);
+    let mut out = Vec::with_capacity(range.len() * width);
+    for k in range {
+        if let Some(&far) = ids.get(k + distance) {
+            prefetch(row(numbers, far as usize, width));
+        }
+        out.extend_from_slice(row(numbers, ids[k] as usize, width));
+    }
     out
 }
 

@@ -155,7 +155,7 @@ fn at_edges(x: &Tensor, edge_terms: Option<&Tensor>, edges: &EdgeIndex) -> Resul
 }
 
 /// `Σ alpha[e, h] · values[source(e), h]` over the in-edges of every destination.
-fn weighted_sum(alpha: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+pub(super) fn weighted_sum(alpha: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     weighted_messages(alpha, &gather_src(values, edges)?, edges)
 }
 

@@ -21,7 +21,7 @@ pub use attention::{
 pub use dense::{bias_add, dropout, linear, mean_heads};
 pub use scatter::{gather_dst, gather_src, scatter};
 pub use softmax::segment_softmax;
-pub use spmm::{sddmm, spmm};
+pub use spmm::{sddmm, sddmm_heads, spmm};
 
 use candle_core::Tensor;
 

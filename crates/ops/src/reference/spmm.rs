@@ -1,6 +1,7 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
+use super::attention::weighted_sum;
 use super::scatter::{gather_dst, gather_src, sum};
 use crate::Result;
 
@@ -9,11 +10,11 @@ use crate::Result;
 /// # Errors
 /// If Candle fails.
 pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<Tensor> {
-    let mut messages = gather_src(x, edges)?;
-    if let Some(w) = weights {
-        messages = messages.broadcast_mul(&w.unsqueeze(1)?)?;
+    match weights {
+        None => sum(&gather_src(x, edges)?, edges),
+        Some(w) if w.rank() == 1 => weighted_sum(&w.unsqueeze(1)?, x, edges),
+        Some(w) => weighted_sum(w, x, edges),
     }
-    sum(&messages, edges)
 }
 
 /// [`crate::sddmm`].
@@ -21,5 +22,15 @@ pub fn spmm(edges: &EdgeIndex, weights: Option<&Tensor>, x: &Tensor) -> Result<T
 /// # Errors
 /// If Candle fails.
 pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-    Ok((gather_src(a, edges)? * gather_dst(b, edges)?)?.sum(1)?)
+    Ok(sddmm_heads(a, b, 1, edges)?.squeeze(1)?)
+}
+
+/// [`crate::sddmm_heads`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn sddmm_heads(a: &Tensor, b: &Tensor, heads: usize, edges: &EdgeIndex) -> Result<Tensor> {
+    let products = (gather_src(a, edges)? * gather_dst(b, edges)?)?;
+    let (e, columns) = products.dims2()?;
+    Ok(products.reshape((e, heads, columns / heads))?.sum(2)?)
 }

@@ -137,6 +137,25 @@ pub fn all() -> Vec<Case> {
 fn attentions() -> Vec<Case> {
     vec![
         Case {
+            name: "spmm by head",
+            shapes: |e| vec![n_edges(e, H), n_src(e, H * C)],
+            ours: |t, e| ops::spmm(e, Some(&t[0]), &t[1]),
+            reference: |t, e| reference::spmm(e, Some(&t[0]), &t[1]),
+            naive: |m, e| naive::weighted_sum(&m[0].data, &m[1], H, e),
+        },
+        Case {
+            name: "sddmm by head",
+            shapes: |e| vec![n_src(e, H * C), n_dst(e, H * C)],
+            ours: |t, e| ops::sddmm_heads(&t[0], &t[1], H, e),
+            reference: |t, e| reference::sddmm_heads(&t[0], &t[1], H, e),
+            naive: |m, e| {
+                let dot = |(a, b): (&[f64], &[f64])| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+                e.iter()
+                    .flat_map(|(j, i)| m[0].row(j).chunks(C).zip(m[1].row(i).chunks(C)).map(dot))
+                    .collect()
+            },
+        },
+        Case {
             name: "attend",
             shapes: |e| vec![n_edges(e, H), n_src(e, H * C)],
             ours: |t, e| ops::attend(&t[0], &t[1], e),
