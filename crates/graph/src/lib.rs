@@ -7,7 +7,7 @@
 //! order. It never changes afterwards, which is why kernels need not check a single bound.
 //!
 //! What changes a graph makes a new one: [`transforms`] (self-loops, undirected, subgraphs) say where each new edge
-//! came from, and [`Batch`] puts several graphs side by side. `from_petgraph` and `to_petgraph` convert (feature `petgraph`).
+//! came from, and [`Batch`] puts several graphs side by side. [`negative_sampling`] draws pairs that are no edges. `from_petgraph` and `to_petgraph` convert (feature `petgraph`).
 //!
 //! ```
 //! use candle_geometric_graph::EdgeIndex;
@@ -28,6 +28,7 @@ pub mod generators;
 mod group;
 #[cfg(feature = "petgraph")]
 mod interop;
+mod negative_sampling;
 pub mod rng;
 mod tasks;
 pub mod transforms;
@@ -39,6 +40,7 @@ pub use edge_index::EdgeIndex;
 pub use error::GraphError;
 #[cfg(feature = "petgraph")]
 pub use interop::{from_petgraph, to_petgraph};
+pub use negative_sampling::{Forbidden, batched_negative_sampling, negative_sampling};
 pub use tasks::{CutRow, Task};
 pub use transforms::{FillValue, Origin, Transformed};
 

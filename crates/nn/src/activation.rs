@@ -237,7 +237,7 @@ fn hardsigmoid(x: &Tensor) -> Result<Tensor> {
 
 /// ln(1 + eˣ) in the form that neither overflows nor loses the gradient, not at 0 either: max(x, 0) + ln(1 + e^−|x|),
 /// where max(x, 0) = (x + |x|) / 2.
-fn softplus(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
     let magnitude = x.abs()?;
     Ok((((x + &magnitude)? * 0.5)? + (magnitude.neg()?.exp()? + 1.0)?.log()?)?)
 }

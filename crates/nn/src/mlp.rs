@@ -100,6 +100,18 @@ impl fmt::Display for MlpConfig {
     }
 }
 
+impl MlpConfig {
+    /// What the first linear map takes and the last one gives; none where there is no linear map.
+    pub(crate) fn channels(&self) -> Option<(usize, usize)> {
+        let mut maps = self.modules.iter().filter_map(|module| match module {
+            Module::Linear { in_channels, out_channels, .. } => Some((*in_channels, *out_channels)),
+            Module::Activation(..) => None,
+        });
+        let (input, output) = maps.next()?;
+        Some((input, maps.last().map_or(output, |(_, output)| output)))
+    }
+}
+
 impl TryFrom<String> for MlpConfig {
     type Error = Error;
 

@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::{Error, Result};
@@ -78,4 +78,11 @@ impl<'a> Nodes<'a> {
             }
         }
     }
+}
+
+/// Every row over its Euclidean norm, or over 10⁻¹² where that is larger.
+pub(crate) fn unit_rows(x: &Tensor) -> Result<Tensor> {
+    // The bound stands under the root, where it also keeps the gradient of a row of zeros finite.
+    let norm = x.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?;
+    Ok(x.broadcast_div(&norm)?)
 }

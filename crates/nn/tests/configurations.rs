@@ -8,8 +8,10 @@ use candle_geometric_nn::aggr::{
     SetTransformerAggregation, SetTransformerAggregationConfig, SoftmaxAggregation, SoftmaxAggregationConfig,
 };
 use candle_geometric_nn::conv::{
-    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
-    TransformerConv, TransformerConvConfig,
+    AgnnConvConfig, FaConvConfig, FeaStConvConfig, GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig,
+    GcnConv, GcnConvConfig, GeneralConvConfig, GmmConvConfig, PointTransformerConvConfig,
+    ResGatedGraphConvConfig, SageConv, SageConvConfig, SuperGatConvConfig, TransformerConv,
+    TransformerConvConfig,
 };
 use candle_geometric_nn::norm::{
     BatchNormConfig, GraphNormConfig, InstanceNormConfig, LayerNormConfig, Norm, NormKwargs, PairNormConfig,
@@ -39,6 +41,15 @@ fn defaults_are_those_of_pytorch_geometric() {
     round_trip(two, GcnConvConfig::new(5, 4));
     round_trip(two, SageConvConfig::new(5, 4));
     round_trip(two, TransformerConvConfig::new(5, 4));
+    round_trip(two, SuperGatConvConfig::new(5, 4));
+    round_trip(two, ResGatedGraphConvConfig::new(5, 4));
+    round_trip(two, FeaStConvConfig::new(5, 4));
+    round_trip(two, GeneralConvConfig::new(5, 4));
+    round_trip(two, PointTransformerConvConfig::new(5, 4));
+    round_trip("{}", AgnnConvConfig::default());
+    round_trip(r#"{"channels":5}"#, FaConvConfig::new(5));
+    let gmm = r#"{"in_channels":5,"out_channels":4,"dim":2,"kernel_size":3}"#;
+    round_trip(gmm, GmmConvConfig::new(5, 4, 2, 3));
     let one = r#"{"in_channels":6}"#;
     round_trip(one, BatchNormConfig::new(6));
     round_trip(one, GraphNormConfig::new(6));

@@ -7,7 +7,7 @@ use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 
-use crate::{Error, Linear, Result, init};
+use crate::{Error, Linear, Nodes, Result, init};
 
 /// The weights that a layer gave to its edges.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Attention {
     /// The edges that the weights belong to: where the layer adds self-loops, the caller's edges without
     /// self-loops in their order, then one self-loop per node.
     pub edges: EdgeIndex,
-    /// α `[E', H]`. Over the in-edges of a node, the weights of each head sum to 1.
+    /// α `[E', H]`. Over the in-edges of a node, the weights of each head sum to 1, where the layer has a softmax.
     pub alpha: Tensor,
 }
 
@@ -53,6 +53,17 @@ pub(super) fn check_edge_attr(
     edges: &EdgeIndex,
     edge_attr: Option<&Tensor>,
 ) -> Result<Option<Tensor>> {
+    check_edge_features(layer, "edge_dim", edge_dim, edges, edge_attr)
+}
+
+/// As [`check_edge_attr`], for a layer with another name for its `edge_dim`.
+pub(super) fn check_edge_features(
+    layer: &'static str,
+    argument: &str,
+    edge_dim: Option<usize>,
+    edges: &EdgeIndex,
+    edge_attr: Option<&Tensor>,
+) -> Result<Option<Tensor>> {
     let e = edges.num_edges();
     match (edge_dim, edge_attr) {
         (None, None) => Ok(None),
@@ -61,13 +72,13 @@ pub(super) fn check_edge_attr(
         (Some(d), a) => Err(Error::argument(
             layer,
             "edge_attr",
-            format!("[{e}, {d}], because the layer has edge_dim = {d}"),
+            format!("[{e}, {d}], because the layer has {argument} = {d}"),
             a.map_or("none".to_string(), |a| format!("{:?}", a.dims())),
         )),
         (None, Some(a)) => Err(Error::argument(
             layer,
             "edge_attr",
-            "none, because the layer has no edge_dim (set it to use edge features)",
+            format!("none, because the layer has no {argument} (set it to use edge features)"),
             format!("{:?}", a.dims()),
         )),
     }
@@ -219,4 +230,18 @@ pub(super) fn check_slope(layer: &'static str, negative_slope: f64) -> Result<()
         return Ok(());
     }
     Err(Error::argument(layer, "negative_slope", "a finite number", negative_slope.to_string()))
+}
+
+/// The features of the destinations, for a layer that has nothing without them.
+pub(super) fn destinations<'a>(layer: &'static str, x: Nodes<'a>) -> Result<&'a Tensor> {
+    let expected = "features of the destinations, which this layer needs";
+    x.destination().ok_or_else(|| Error::argument(layer, "x_dst", expected, "none"))
+}
+
+/// The edges, with one self-loop per node where the layer adds them.
+pub(super) fn looped(edges: &EdgeIndex, add_self_loops: bool) -> Result<EdgeIndex> {
+    match add_self_loops {
+        true => Ok(transforms::with_self_loops(edges)?.edges.clone()),
+        false => Ok(edges.clone()),
+    }
 }

@@ -1,4 +1,4 @@
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops::{self as ops, Linked, Reduce};
 use candle_nn::VarBuilder;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::weights;
 use crate::aggr::{AggrKwargs, Aggregation, Aggrs};
 use crate::config::{self, Channels};
+use crate::nodes::unit_rows;
 use crate::{Linear, Mode, Nodes, Result};
 
 const LAYER: &str = "SageConv";
@@ -132,9 +133,7 @@ impl SageConv {
         if !self.config.normalize {
             return Ok(out);
         }
-        // The bound stands under the root, where it also keeps the gradient of a row of zeros finite.
-        let norm = out.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?;
-        Ok(out.broadcast_div(&norm)?)
+        unit_rows(&out)
     }
 
     /// As [`forward`](Self::forward): the layer does the same in training.

@@ -2,6 +2,7 @@
 //! of its peer and with [`Trial`]s for the gauntlet.
 
 mod aggr;
+mod attention;
 mod conv;
 mod dgl;
 mod function;
@@ -16,8 +17,15 @@ use super::Layer;
 use super::gauntlet::{Rows, Setting, Trial};
 use super::inputs::Inputs;
 
-const FAMILIES: &[&[Entry]] =
-    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, dgl::LAYERS];
+const FAMILIES: &[&[Entry]] = &[
+    conv::LAYERS,
+    attention::LAYERS,
+    function::LAYERS,
+    model::LAYERS,
+    aggr::LAYERS,
+    norm::LAYERS,
+    dgl::LAYERS,
+];
 
 /// A layer.
 struct Entry {
@@ -95,8 +103,10 @@ fn config<T: DeserializeOwned>(kwargs: &Value, inputs: &Inputs) -> Result<T> {
             _ => false,
         };
         arguments.retain(|name, value| !default(name, value));
-        if let Some(channels) = arguments.get_mut("in_channels") {
-            fill_in(channels, inputs);
+        for name in ["in_channels", "channels"] {
+            if let Some(channels) = arguments.get_mut(name) {
+                fill_in(channels, inputs);
+            }
         }
     }
     serde_json::from_value(kwargs).context("kwargs")
