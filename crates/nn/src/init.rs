@@ -25,6 +25,17 @@ pub fn glorot_uniform(shape: &[usize]) -> Init {
     symmetric((6.0 / fan.max(1) as f64).sqrt())
 }
 
+/// Normal with deviation √2 · √(2 / (fan_in + fan_out)): `torch.nn.init.xavier_normal_` with the gain of a ReLU, as DGL
+/// starts its attention layers. As PyTorch counts, what follows the first two dimensions multiplies both fans.
+pub fn xavier_normal(shape: &[usize]) -> Init {
+    let fans = match shape {
+        [a, b, rest @ ..] => (a + b) * rest.iter().product::<usize>(),
+        [a] => 1 + a,
+        [] => 2,
+    };
+    Init::Randn { mean: 0.0, stdev: (4.0 / fans.max(1) as f64).sqrt() }
+}
+
 /// Uniform in ±1/√fan_in: what `torch.nn.Linear` does to weights and biases (He et al. 2015 with a = √5), and
 /// `torch.nn.LSTM` with the hidden size as fan.
 pub fn fan_in_uniform(fan_in: usize) -> Init {
@@ -50,6 +61,16 @@ mod tests {
     fn glorot_counts_the_last_two_dimensions() {
         assert_eq!(bound(glorot_uniform(&[64, 1433])), (6.0f64 / 1497.0).sqrt());
         assert_eq!(bound(glorot_uniform(&[1, 8, 16])), (6.0f64 / 24.0).sqrt());
+    }
+
+    #[test]
+    fn dgl_counts_the_receptive_field() {
+        let deviation = |shape: &[usize]| match xavier_normal(shape) {
+            Init::Randn { mean: 0.0, stdev } => stdev,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(deviation(&[64, 36]), 0.2);
+        assert_eq!(deviation(&[1, 3, 25]), 0.2); // fan_in 75, fan_out 25
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl Linear {
         Self::with_init(in_channels, out_channels, bias, weight, &vb)
     }
 
+    /// A layer that starts as DGL's attention layers start theirs: the weight by [`init::xavier_normal`], without bias.
+    pub(crate) fn xavier_normal(in_channels: usize, out_channels: usize, vb: VarBuilder) -> Result<Self> {
+        let weight = init::xavier_normal(&[out_channels, in_channels]);
+        Self::with_init(in_channels, out_channels, false, weight, &vb)
+    }
+
     fn with_init(i: usize, o: usize, bias: bool, weight: candle_nn::Init, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
             weight: vb.get_with_hints((o, i), "weight", weight)?,

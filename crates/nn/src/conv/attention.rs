@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use candle_core::{DType, Tensor};
 use candle_geometric_graph::{EdgeIndex, FillValue, transforms};
 use candle_geometric_ops as ops;
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 
 use crate::{Error, Linear, Nodes, Result, init};
 
@@ -21,7 +21,7 @@ pub struct Attention {
 
 /// The arguments of an attention layer that concern its edges.
 #[derive(Debug, Clone)]
-pub(super) struct Edges {
+pub(crate) struct Edges {
     pub layer: &'static str,
     pub edge_dim: Option<usize>,
     pub add_self_loops: bool,
@@ -31,7 +31,7 @@ pub(super) struct Edges {
 impl Edges {
     /// The edges and edge features that the layer works on: with self-loops, if it adds them. Edge features are
     /// never ignored and never missing.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &self,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
@@ -47,7 +47,7 @@ impl Edges {
 }
 
 /// Edge features as `[E, D]`, which a layer with an `edge_dim` must have and one without must not.
-pub(super) fn check_edge_attr(
+pub(crate) fn check_edge_attr(
     layer: &'static str,
     edge_dim: Option<usize>,
     edges: &EdgeIndex,
@@ -57,24 +57,17 @@ pub(super) fn check_edge_attr(
 }
 
 /// As [`check_edge_attr`], for a layer with another name for its `edge_dim`.
-pub(super) fn check_edge_features(
+pub(crate) fn check_edge_features(
     layer: &'static str,
     argument: &str,
     edge_dim: Option<usize>,
     edges: &EdgeIndex,
     edge_attr: Option<&Tensor>,
 ) -> Result<Option<Tensor>> {
-    let e = edges.num_edges();
     match (edge_dim, edge_attr) {
         (None, None) => Ok(None),
-        (Some(1), Some(a)) if a.dims() == [e] => Ok(Some(a.unsqueeze(1)?)),
-        (Some(d), Some(a)) if a.dims() == [e, d] => Ok(Some(a.clone())),
-        (Some(d), a) => Err(Error::argument(
-            layer,
-            "edge_attr",
-            format!("[{e}, {d}], because the layer has {argument} = {d}"),
-            a.map_or("none".to_string(), |a| format!("{:?}", a.dims())),
-        )),
+        (Some(d), Some(a)) => Ok(Some(edge_features(layer, argument, d, edges, a)?)),
+        (Some(d), None) => Err(wrong_edge_features(layer, argument, d, edges, "none")),
         (None, Some(a)) => Err(Error::argument(
             layer,
             "edge_attr",
@@ -84,9 +77,37 @@ pub(super) fn check_edge_features(
     }
 }
 
+/// Edge features as `[E, D]`, for a layer that always has some: `argument` is what it calls D.
+pub(crate) fn edge_features(
+    layer: &'static str,
+    argument: &str,
+    edge_dim: usize,
+    edges: &EdgeIndex,
+    edge_attr: &Tensor,
+) -> Result<Tensor> {
+    let e = edges.num_edges();
+    match edge_attr.dims() {
+        dims if dims == [e, edge_dim] => Ok(edge_attr.clone()),
+        dims if dims == [e] && edge_dim == 1 => Ok(edge_attr.unsqueeze(1)?),
+        dims => Err(wrong_edge_features(layer, argument, edge_dim, edges, format!("{dims:?}"))),
+    }
+}
+
+fn wrong_edge_features(
+    layer: &'static str,
+    argument: &str,
+    edge_dim: usize,
+    edges: &EdgeIndex,
+    actual: impl Into<String>,
+) -> Error {
+    let expected =
+        format!("[{}, {edge_dim}], because the layer has {argument} = {edge_dim}", edges.num_edges());
+    Error::argument(layer, "edge_attr", expected, actual)
+}
+
 /// An attention vector per head, `[1, H, C]`.
 #[derive(Debug, Clone)]
-pub(super) struct HeadVectors {
+pub(crate) struct HeadVectors {
     vectors: Tensor,
     /// `[H, H·C]`, 1 where the column belongs to the head of the row. Made on first use: a layer may be built for
     /// the names and shapes of its parameters alone, before anything is known to fit.
@@ -97,20 +118,25 @@ pub(super) struct HeadVectors {
 const MOST_BLOCKS: usize = 1 << 26;
 
 impl HeadVectors {
-    pub(super) fn new(
+    pub(crate) fn new(
         layer: &'static str,
         (heads, channels): (usize, usize),
         name: &str,
         vb: &VarBuilder,
     ) -> Result<Self> {
-        let elements = heads.checked_mul(heads).and_then(|n| n.checked_mul(channels));
-        if elements.is_none_or(|n| n > MOST_BLOCKS) {
-            let expected = format!("heads² · out_channels of at most {MOST_BLOCKS}");
-            return Err(Error::argument(layer, "heads", expected, format!("{heads}² · {channels}")));
-        }
-        let shape = [1, heads, channels];
-        let vectors = vb.get_with_hints(&shape, name, init::glorot_uniform(&shape))?;
-        Ok(Self { vectors, blocks: OnceLock::new() })
+        Self::with_init(layer, (heads, channels), name, init::glorot_uniform(&[heads, channels]), vb)
+    }
+
+    /// As [`new`](Self::new), where the vectors start otherwise.
+    pub(crate) fn with_init(
+        layer: &'static str,
+        (heads, channels): (usize, usize),
+        name: &str,
+        start: Init,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        check_blocks(layer, (heads, channels))?;
+        Ok(vb.get_with_hints((1, heads, channels), name, start)?.into())
     }
 
     fn blocks(&self) -> Result<&Tensor> {
@@ -128,25 +154,42 @@ impl HeadVectors {
 
     /// The weights `[H, H·C]` of the linear map from `[N, H·C]` to ⟨att_h, x_h⟩, `[N, H]`: one product of matrices
     /// instead of a product, a sum and their copies of the size of x.
-    pub(super) fn as_weight(&self) -> Result<Tensor> {
+    pub(crate) fn as_weight(&self) -> Result<Tensor> {
         let blocks = self.blocks()?;
         Ok(blocks.broadcast_mul(&self.vectors.reshape((1, blocks.dim(1)?))?)?)
     }
 
     /// `[H, C]`.
-    pub(super) fn vectors(&self) -> Result<Tensor> {
+    pub(crate) fn vectors(&self) -> Result<Tensor> {
         Ok(self.vectors.squeeze(0)?)
     }
 
     /// ⟨att_h, x_h⟩ for every row and head: `[N, H·C] → [N, H]`.
-    pub(super) fn scores(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn scores(&self, x: &Tensor) -> Result<Tensor> {
         Ok(ops::linear(x, &self.as_weight()?, None)?)
     }
 }
 
+impl From<Tensor> for HeadVectors {
+    /// Of vectors `[1, H, C]` for which [`check_blocks`] has been asked.
+    fn from(vectors: Tensor) -> Self {
+        Self { vectors, blocks: OnceLock::new() }
+    }
+}
+
+/// That vectors of so many heads and channels can be [`HeadVectors`].
+pub(crate) fn check_blocks(layer: &'static str, (heads, channels): (usize, usize)) -> Result<()> {
+    let elements = heads.checked_mul(heads).and_then(|n| n.checked_mul(channels));
+    if elements.is_none_or(|n| n > MOST_BLOCKS) {
+        let expected = format!("heads² · out_channels of at most {MOST_BLOCKS}");
+        return Err(Error::argument(layer, "heads", expected, format!("{heads}² · {channels}")));
+    }
+    Ok(())
+}
+
 /// The end of an attention layer: heads concatenated or averaged, residual, bias.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
+pub(crate) struct Output {
     layer: &'static str,
     heads: usize,
     concat: bool,
@@ -155,7 +198,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(
+    pub(crate) fn new(
         layer: &'static str,
         (heads, out_channels, concat): (usize, usize, bool),
         residual_from: Option<usize>,
@@ -173,18 +216,18 @@ impl Output {
     }
 
     /// The bias, where an attention may add it itself: not before heads are averaged.
-    pub(super) fn early_bias(&self) -> Option<&Tensor> {
+    pub(crate) fn early_bias(&self) -> Option<&Tensor> {
         self.bias.as_ref().filter(|_| self.concat)
     }
 
     /// As [`finish`](Self::finish), where the [`early_bias`](Self::early_bias) has been added already.
-    pub(super) fn finish_biased(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+    pub(crate) fn finish_biased(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
         let out = if self.concat { out } else { ops::mean_heads(&out, self.heads, self.bias.as_ref())? };
         self.add_residual(out, x_dst)
     }
 
     /// `[N_dst, H·C] → [N_dst, H·C]`, or `[N_dst, C]` where heads are averaged.
-    pub(super) fn finish(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
+    pub(crate) fn finish(&self, out: Tensor, x_dst: Option<&Tensor>) -> Result<Tensor> {
         let out = match self.early_bias() {
             Some(bias) => ops::bias_add(&out, bias)?,
             None => out,
@@ -202,8 +245,16 @@ impl Output {
     }
 }
 
+/// Features of the destinations, for a layer whose scores need them.
+pub(crate) fn destinations<'a>(layer: &'static str, x: Nodes<'a>) -> Result<&'a Tensor> {
+    x.destination().ok_or_else(|| {
+        let expected = "features of the destinations, which the scores of this layer need";
+        Error::argument(layer, "x_dst", expected, "none")
+    })
+}
+
 /// Checks the numbers that all attention layers have.
-pub(super) fn check_numbers(
+pub(crate) fn check_numbers(
     layer: &'static str,
     heads: usize,
     out_channels: usize,
@@ -225,7 +276,7 @@ pub(super) fn check_numbers(
 }
 
 /// Checks the slope of a leaky ReLU.
-pub(super) fn check_slope(layer: &'static str, negative_slope: f64) -> Result<()> {
+pub(crate) fn check_slope(layer: &'static str, negative_slope: f64) -> Result<()> {
     if negative_slope.is_finite() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use candle_geometric_ops::{self as ops, DynamicScoring, Extras, Linked};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, Edges, Output, check_numbers, check_slope};
+use super::attention::{Attention, Edges, Output, check_numbers, check_slope, destinations};
 use crate::config::{self, Channels};
 use crate::{Error, Linear, Mode, Nodes, Result, init};
 
@@ -221,10 +221,7 @@ impl Gatv2Conv {
     fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {
         let channels = self.config.in_channels;
         x.check(LAYER, edges, channels.source(), channels.destination())?;
-        let Some(x_dst) = x.destination() else {
-            let expected = "features of the destinations, which the scores of this layer need";
-            return Err(Error::argument(LAYER, "x_dst", expected, "none"));
-        };
+        let x_dst = destinations(LAYER, x)?;
         let (edges, edge_attr) = self.edges.prepare(edges, edge_attr)?;
         let (src, dst) = match (&self.lin_r, x) {
             (None, Nodes::One(x)) => {

@@ -1,14 +1,19 @@
 //! Message passing: layers that compute a node from its in-neighbours.
 
 mod agnn;
-mod attention;
+pub(crate) mod attention;
+mod dot_gat;
+mod edge_gat;
+mod egat;
 mod fa;
+mod fc;
 mod feast;
 mod gat;
 mod gatv2;
 mod gcn;
 mod general;
 mod gmm;
+mod hypergraph;
 mod point_transformer;
 mod res_gated;
 mod sage;
@@ -18,6 +23,9 @@ mod weights;
 
 pub use agnn::{AgnnConv, AgnnConvConfig};
 pub use attention::Attention;
+pub use dot_gat::{DotGatConv, DotGatConvConfig};
+pub use edge_gat::{EdgeGatConv, EdgeGatConvConfig};
+pub use egat::{EgatConv, EgatConvConfig};
 pub use fa::{FaConv, FaConvConfig};
 pub use feast::{FeaStConv, FeaStConvConfig};
 pub use gat::{GatConv, GatConvConfig};
@@ -25,6 +33,7 @@ pub use gatv2::{Gatv2Conv, Gatv2ConvConfig};
 pub use gcn::{GcnConv, GcnConvConfig};
 pub use general::{GeneralAttention, GeneralConv, GeneralConvConfig};
 pub use gmm::{GmmConv, GmmConvConfig};
+pub use hypergraph::{AttentionMode, HypergraphConv, HypergraphConvConfig};
 pub use point_transformer::{PointTransformerConv, PointTransformerConvConfig};
 pub use res_gated::{ResGatedGraphConv, ResGatedGraphConvConfig};
 pub use sage::{SageConv, SageConvConfig};

@@ -5,9 +5,9 @@ use candle_nn::VarBuilder;
 use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, check_edge_attr, check_numbers};
+use super::attention::{Attention, check_edge_attr, check_numbers, destinations};
 use crate::config::{self, Channels};
-use crate::{Error, Linear, Mode, Nodes, Result};
+use crate::{Linear, Mode, Nodes, Result};
 
 const LAYER: &str = "TransformerConv";
 
@@ -202,10 +202,7 @@ impl TransformerConv {
     fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {
         let channels = self.config.in_channels;
         x.check(LAYER, edges, channels.source(), channels.destination())?;
-        let Some(x_dst) = x.destination() else {
-            let expected = "features of the destinations, which the scores of this layer need";
-            return Err(Error::argument(LAYER, "x_dst", expected, "none"));
-        };
+        let x_dst = destinations(LAYER, x)?;
         let edge_attr = check_edge_attr(LAYER, self.config.edge_dim, edges, edge_attr)?;
         let edge = match (&self.lin_edge, edge_attr) {
             (Some(lin), Some(f)) => Some(lin.forward(&f)?),

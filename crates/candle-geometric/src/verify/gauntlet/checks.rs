@@ -150,6 +150,7 @@ impl<'a> Bench<'a> {
         let (shuffled, nodes, edges) = sample.shuffled(6);
         for ((name, a), (_, b)) in self.outputs(&sample)?.iter().zip(&self.outputs(&shuffled)?) {
             let expected = match (self.trial.rows, sample.set_of(name), edges.first()) {
+                (_, _, Some(order)) if matches!(*name, "edges" | "alpha") => select(a, order)?,
                 (Rows::Nodes, Some(set), _) => select(a, &nodes[set])?,
                 (Rows::Edges, _, Some(order)) => select(a, order)?,
                 _ => a.clone(),

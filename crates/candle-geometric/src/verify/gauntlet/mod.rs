@@ -24,7 +24,7 @@ pub(crate) struct Trial {
     pub(crate) rows: Rows,
 }
 
-/// What a row of a result belongs to.
+/// What a row of a result belongs to; one of the results `edges` and `alpha` always belongs to an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows {
     /// A node: of the type of that name where there are types, else a destination.

@@ -9,15 +9,17 @@ use candle_geometric::graph::EdgeIndex;
 use candle_geometric::models::{Parameter, import};
 use candle_geometric::nn::aggr::Aggr;
 use candle_geometric::nn::conv::{
-    GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
+    DotGatConv, DotGatConvConfig, EdgeGatConv, EdgeGatConvConfig, EgatConv, EgatConvConfig, GatConv,
+    GatConvConfig, Gatv2Conv, Gatv2ConvConfig, GcnConv, GcnConvConfig, SageConv, SageConvConfig,
 };
 use candle_geometric::nn::{Channels, Mode};
 use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Entry;
+use super::{Entry, config, nodes};
 use crate::verify::Outputs;
+use crate::verify::gauntlet::Setting;
 use crate::verify::inputs::Inputs;
 use crate::verify::parameters::Parameters;
 
@@ -91,7 +93,77 @@ pub(super) const LAYERS: &[Entry] = &[
     Entry::imported("dgl.GATv2Conv", gatv2, "GATv2Conv"),
     Entry::imported("dgl.GraphConv", graph, "GCNConv"),
     Entry::imported("dgl.SAGEConv", sage, "SAGEConv"),
+    Entry::new(
+        "dgl.DotGatConv",
+        dot_gat,
+        &[
+            nodes(r#"{"in_feats": 5, "out_feats": 3, "num_heads": 2}"#, Setting::graph()),
+            nodes(r#"{"in_feats": [5, 4], "out_feats": 3, "num_heads": 1}"#, Setting::bipartite()),
+        ],
+    ),
+    Entry::new(
+        "dgl.EdgeGATConv",
+        edge_gat,
+        &[
+            nodes(
+                r#"{"in_feats": 5, "edge_feats": 4, "out_feats": 3, "num_heads": 2}"#,
+                Setting::graph().edge_attr(4),
+            ),
+            nodes(
+                r#"{"in_feats": [5, 4], "edge_feats": 1, "out_feats": 3, "num_heads": 1, "residual": false, "bias": false, "negative_slope": 0.01}"#,
+                Setting::bipartite().edge_attr(1),
+            ),
+        ],
+    ),
+    Entry::new(
+        "dgl.EGATConv",
+        egat,
+        &[
+            nodes(
+                r#"{"in_node_feats": 5, "in_edge_feats": 4, "out_node_feats": 3, "out_edge_feats": 2, "num_heads": 2}"#,
+                Setting::graph().edge_attr(4),
+            ),
+            nodes(
+                r#"{"in_node_feats": [5, 4], "in_edge_feats": 2, "out_node_feats": 2, "out_edge_feats": 3, "num_heads": 1, "bias": false}"#,
+                Setting::bipartite().edge_attr(2).edge_weight(),
+            ),
+        ],
+    ),
 ];
+
+/// Layers that PyTorch Geometric has not: their names and shapes are DGL's here as well.
+pub(super) fn dot_gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let conv = DotGatConv::new(&config::<DotGatConvConfig>(kwargs, inputs)?, vb)?;
+    let (x, edges, heads) = (inputs.nodes()?, inputs.edges()?, conv.config().num_heads);
+    if inputs.wants("y") {
+        let (y, attention) = conv.forward_with_attention(x, &edges)?;
+        return Ok(vec![("y", split(&y, heads)?), ("alpha", attention.alpha.unsqueeze(2)?)]);
+    }
+    Ok(vec![("", split(&conv.forward(x, &edges)?, heads)?)])
+}
+
+pub(super) fn edge_gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let conv = EdgeGatConv::new(&config::<EdgeGatConvConfig>(kwargs, inputs)?, vb)?;
+    let (x, edges, heads) = (inputs.nodes()?, inputs.edges()?, conv.config().num_heads);
+    let (y, attention) = conv.forward_with_attention(x, &edges, inputs.get("edge_attr")?, Mode::Eval)?;
+    if inputs.wants("y") {
+        return Ok(vec![("y", split(&y, heads)?), ("alpha", attention.alpha.unsqueeze(2)?)]);
+    }
+    Ok(vec![("", split(&y, heads)?)])
+}
+
+pub(super) fn egat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let conv = EgatConv::new(&config::<EgatConvConfig>(kwargs, inputs)?, vb)?;
+    let (x, edges, heads) = (inputs.nodes()?, inputs.edges()?, conv.config().num_heads);
+    let (edge_attr, edge_weight) = (inputs.get("edge_attr")?, inputs.optional("edge_weight"));
+    if edge_weight.is_none() && !inputs.wants("alpha") {
+        let (nodes, edges) = conv.forward(x, &edges, edge_attr)?;
+        return Ok(vec![("nodes", split(&nodes, heads)?), ("edges", split(&edges, heads)?)]);
+    }
+    let (nodes, edges, attention) = conv.forward_with_attention(x, &edges, edge_attr, edge_weight)?;
+    let alpha = attention.alpha.unsqueeze(2)?;
+    Ok(vec![("nodes", split(&nodes, heads)?), ("edges", split(&edges, heads)?), ("alpha", alpha)])
+}
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let k = Kwargs::read(kwargs, inputs)?;
@@ -204,10 +276,14 @@ fn converted(
     Ok(VarBuilder::from_backend(Box::new(Parameters(converted)), vb.dtype(), Device::Cpu))
 }
 
-/// `[N, H·C]` as DGL gives it: `[N, H, C]`.
 fn by_head(out: &Tensor, k: &Kwargs) -> Result<Outputs> {
-    let nodes = out.dims2()?.0;
-    Ok(vec![("", out.reshape((nodes, k.num_heads, k.out_feats))?)])
+    Ok(vec![("", split(out, k.num_heads)?)])
+}
+
+/// `[N, H·C]` as DGL gives it: `[N, H, C]`.
+fn split(out: &Tensor, heads: usize) -> Result<Tensor> {
+    let (rows, columns) = out.dims2()?;
+    Ok(out.reshape((rows, heads, columns / heads))?)
 }
 
 fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Result<Tensor> {
