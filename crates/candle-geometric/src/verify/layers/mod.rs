@@ -4,7 +4,9 @@
 mod aggr;
 mod attention;
 mod conv;
+mod dense;
 mod dgl;
+mod edge;
 mod function;
 mod model;
 mod norm;
@@ -25,6 +27,8 @@ const FAMILIES: &[&[Entry]] = &[
     aggr::LAYERS,
     norm::LAYERS,
     dgl::LAYERS,
+    dense::LAYERS,
+    edge::LAYERS,
 ];
 
 /// A layer.

@@ -1,0 +1,103 @@
+use candle_core::Tensor;
+use candle_geometric_ops as ops;
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+use super::Triples;
+use super::embeddings::{check_channels, table, triple_dot};
+use crate::Result;
+use crate::config;
+
+const LAYER: &str = "DistMult";
+
+/// The arguments of [`DistMult`], with PyTorch Geometric's names and defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistMultConfig {
+    /// N.
+    pub num_nodes: usize,
+    /// R.
+    pub num_relations: usize,
+    /// C.
+    pub hidden_channels: usize,
+    /// By how much the loss wants true triples above false ones. Default 1.
+    #[serde(default = "config::unit")]
+    pub margin: f64,
+    /// Taken and without effect: gradients of embeddings are dense. Default false.
+    #[serde(default)]
+    pub sparse: bool,
+}
+
+impl DistMultConfig {
+    /// The defaults of PyTorch Geometric.
+    pub fn new(num_nodes: usize, num_relations: usize, hidden_channels: usize) -> Self {
+        Self { num_nodes, num_relations, hidden_channels, margin: 1.0, sparse: false }
+    }
+}
+
+/// A diagonal bilinear form for each relation (Yang, Yih, He, Gao, Deng, *Embedding Entities and Relations for Learning and
+/// Inference in Knowledge Bases*, ICLR 2015).
+///
+/// > s(h, r, t) = Σ_c h_c r_c t_c
+///
+/// Shapes: K [`Triples`], result `[K]`. Parameters, as in PyTorch Geometric: `node_emb.weight` `[N, C]`,
+/// `rel_emb.weight` `[R, C]`.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use candle_geometric_nn::{SeededVarMap, decoder::{DistMult, DistMultConfig, Triples}};
+/// # fn main() -> Result<(), candle_geometric_nn::Error> {
+/// let triples = Triples::new(vec![0, 3], vec![1, 0], vec![2, 2], 4, 2)?;
+/// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
+/// let model = DistMult::new(&DistMultConfig::new(4, 2, 8), vb)?;
+/// assert_eq!(model.forward(&triples)?.dims(), [2]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DistMult {
+    config: DistMultConfig,
+    node_emb: Tensor,
+    rel_emb: Tensor,
+}
+
+impl DistMult {
+    /// A model with the parameters that `vb` gives.
+    ///
+    /// # Errors
+    /// If an argument is out of range, or `vb` has no such parameters.
+    pub fn new(config: &DistMultConfig, vb: VarBuilder) -> Result<Self> {
+        let c = config.clone();
+        check_channels(LAYER, c.hidden_channels)?;
+        Ok(Self {
+            node_emb: table(&vb, "node_emb", c.num_nodes, c.hidden_channels)?,
+            rel_emb: table(&vb, "rel_emb", c.num_relations, c.hidden_channels)?,
+            config: c,
+        })
+    }
+
+    /// The arguments of the model.
+    pub fn config(&self) -> &DistMultConfig {
+        &self.config
+    }
+
+    /// The score of every triple.
+    ///
+    /// # Errors
+    /// If the triples are not of as many nodes and relations.
+    pub fn forward(&self, triples: &Triples) -> Result<Tensor> {
+        triples.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
+        let (head, tail) = (triples.heads(&self.node_emb)?, triples.tails(&self.node_emb)?);
+        triple_dot(&head, &triples.relations(&self.rel_emb)?, &tail)
+    }
+
+    /// PyTorch Geometric's loss: the mean of max(0, margin − (positive − negative)), triple by triple; there must be as many
+    /// of both ([`Triples::corrupted`]).
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn loss(&self, positive: &Triples, negative: &Triples) -> Result<Tensor> {
+        let (positive, negative) = (self.forward(positive)?, self.forward(negative)?);
+        let short = (self.config.margin - (positive - negative)?)?;
+        Ok(ops::relu(&short)?.mean_all()?)
+    }
+}
