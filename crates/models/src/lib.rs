@@ -11,6 +11,7 @@
 
 mod basic_gnn;
 mod config;
+mod edge_attention;
 mod entry;
 mod error;
 mod gat;
@@ -24,6 +25,7 @@ pub mod zoo;
 
 pub use basic_gnn::Jk;
 pub use config::ModelConfig;
+pub use edge_attention::{EdgeAttentionClassifier, EdgeAttentionClassifierConfig};
 pub use entry::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
 pub use error::Error;
 pub use gat::{Gat, GatConfig};

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
+use candle_geometric::models::EdgeAttentionClassifier;
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{HypergraphConv, HypergraphConvConfig};
 use candle_geometric::nn::decoder::{
@@ -15,7 +16,7 @@ use candle_geometric::nn::edge::{
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::{Entry, Rows, Setting, Trial, config, nodes};
+use super::{Entry, Rows, Setting, Trial, config, graphs, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, integers, rows};
 
@@ -64,6 +65,17 @@ pub(super) const LAYERS: &[Entry] = &[
         &[
             nodes(r#"{"in_channels": 5, "out_channels": 3, "heads": 2}"#, BATCH),
             nodes(r#"{"in_channels": 5, "out_channels": 3, "heads": 2, "concat": false}"#, BATCH),
+        ],
+    ),
+    Entry::new(
+        "EdgeAttentionClassifier",
+        classifier,
+        &[
+            graphs(r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2}"#, BATCH),
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2, "heads": 2, "edge_dim": 4}"#,
+                BATCH.edge_attr(4),
+            ),
         ],
     ),
     Entry::new("DotDecoder", dot, &[edges("{}", GRAPH.any_width())]),
@@ -161,6 +173,13 @@ pub(super) fn dot_edge_attention(kwargs: &Value, vb: VarBuilder<'_>, inputs: &In
     let graphs = inputs.graphs(rows(x, "x")?, None)?;
     let (out, attention) = conv.forward_with_attention(x, &edges, Some(&graphs), Mode::Eval)?;
     Ok(vec![("", out), ("edges", attention.alpha)])
+}
+
+pub(super) fn classifier(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let model = EdgeAttentionClassifier::new(&config(kwargs, inputs)?, vb)?;
+    let (x, edges, edge_attr) = (inputs.get("x")?, inputs.edges()?, inputs.optional("edge_attr"));
+    let graphs = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
+    Ok(vec![("", model.forward(x, &edges, edge_attr, Some(&graphs), Mode::Eval)?)])
 }
 
 pub(super) fn dot(_: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
