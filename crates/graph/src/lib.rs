@@ -26,9 +26,11 @@ mod edge_index;
 mod error;
 pub mod generators;
 mod group;
+mod hetero;
 #[cfg(feature = "petgraph")]
 mod interop;
 mod negative_sampling;
+mod relations;
 pub mod rng;
 mod tasks;
 pub mod transforms;
@@ -38,9 +40,11 @@ pub use batch::Batch;
 pub use csr::Csr;
 pub use edge_index::EdgeIndex;
 pub use error::GraphError;
+pub use hetero::{EdgeType, HeteroGraph};
 #[cfg(feature = "petgraph")]
 pub use interop::{from_petgraph, to_petgraph};
 pub use negative_sampling::{Forbidden, batched_negative_sampling, negative_sampling};
+pub use relations::Relations;
 pub use tasks::{CutRow, Task};
 pub use transforms::{FillValue, Origin, Transformed};
 

@@ -3,6 +3,8 @@
 use candle_geometric_graph::FillValue;
 use serde::{Deserialize, Serialize};
 
+use crate::aggr::{Aggr, Aggrs};
+
 /// The number of input channels: one number, or one for the sources and one for the destinations of a bipartite
 /// graph. In JSON `5` or `[5, 7]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,4 +70,8 @@ pub(crate) const fn momentum() -> f64 {
 
 pub(crate) const fn mean() -> FillValue {
     FillValue::Mean
+}
+
+pub(crate) const fn sum() -> Aggrs {
+    Aggrs::One(Aggr::Sum)
 }

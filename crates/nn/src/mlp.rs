@@ -30,6 +30,16 @@ enum Module {
     Activation(String, Activation),
 }
 
+impl MlpConfig {
+    /// The channels of what the network is applied to; none where it has no linear map and takes any number.
+    pub fn in_channels(&self) -> Option<usize> {
+        self.modules.iter().find_map(|module| match module {
+            Module::Linear { in_channels, .. } => Some(*in_channels),
+            Module::Activation(..) => None,
+        })
+    }
+}
+
 impl FromStr for MlpConfig {
     type Err = Error;
 

@@ -114,7 +114,7 @@ pub(crate) fn integers(tensor: &Tensor, name: &str) -> Result<Vec<i64>> {
     Ok(tensor.flatten_all()?.to_dtype(DType::I64)?.to_vec1()?)
 }
 
-fn narrow(ids: &[i64], size: usize, name: &str) -> Result<Vec<u32>> {
+pub(crate) fn narrow(ids: &[i64], size: usize, name: &str) -> Result<Vec<u32>> {
     let id = |&i: &i64| {
         let inside = u32::try_from(i).ok().filter(|&i| (i as usize) < size);
         inside.with_context(|| format!("`in.{name}`: index {i} is not below {size}"))

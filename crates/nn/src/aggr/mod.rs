@@ -6,6 +6,7 @@
 
 mod attentional;
 mod basic;
+mod degree_scaler;
 mod mab;
 mod power_mean;
 mod resolve;
@@ -16,6 +17,7 @@ mod variance;
 
 pub use attentional::{AttentionalAggregation, AttentionalAggregationConfig};
 pub use basic::{MaxAggregation, MeanAggregation, MinAggregation, MulAggregation, SumAggregation};
+pub use degree_scaler::{DegreeScalerAggregation, DegreeScalerAggregationConfig, Scaler};
 pub use power_mean::{PowerMeanAggregation, PowerMeanAggregationConfig};
 pub use resolve::{Aggr, AggrKwargs, Aggregation, Aggrs};
 pub use set_transformer::{SetTransformerAggregation, SetTransformerAggregationConfig};

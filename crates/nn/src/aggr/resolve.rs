@@ -144,6 +144,21 @@ impl Aggregation {
             .map(Self::Many)
     }
 
+    /// As [`resolve`](Self::resolve), for a layer whose result has the channels of one aggregation.
+    pub(crate) fn resolve_one(
+        layer: &'static str,
+        names: &Aggrs,
+        kwargs: &AggrKwargs,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        match names {
+            Aggrs::Many(many) if many.len() != 1 => {
+                Err(Error::argument(layer, "aggr", "one aggregation", format!("{} of them", many.len())))
+            }
+            _ => Self::resolve(names, kwargs, vb),
+        }
+    }
+
     fn one(name: Aggr, kwargs: &AggrKwargs, vb: VarBuilder) -> Result<Self> {
         let reduce = |reduce| match kwargs.keys().next() {
             None => Ok(Self::Reduce(reduce)),

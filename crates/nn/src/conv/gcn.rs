@@ -1,11 +1,11 @@
 use candle_core::Tensor;
-use candle_geometric_graph::transforms::{self, Origin};
-use candle_geometric_graph::{EdgeIndex, GraphError};
-use candle_geometric_ops::{self as ops, Reduce};
+use candle_geometric_graph::EdgeIndex;
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::weights;
+use super::gcn_norm::gcn_norm;
+use super::neighbours::{check_edge_weight, check_nodes};
 use crate::config;
 use crate::{Error, Linear, Mode, Result, init};
 
@@ -133,90 +133,17 @@ impl GcnConv {
         edge_weight: Option<&Tensor>,
         _mode: Mode,
     ) -> Result<Tensor> {
-        let n = edges.num_nodes()?;
-        if x.dims() != [n, self.config.in_channels] {
-            let expected = format!("[{n}, {}] ([nodes, in_channels])", self.config.in_channels);
-            return Err(Error::argument(LAYER, "x", expected, format!("{:?}", x.dims())));
-        }
-        if let Some(w) = edge_weight.filter(|w| w.dims() != [edges.num_edges()]) {
-            let expected = format!("[{}] (one number per edge)", edges.num_edges());
-            return Err(Error::argument(LAYER, "edge_weight", expected, format!("{:?}", w.dims())));
-        }
+        check_nodes(LAYER, x, self.config.in_channels, edges)?;
+        check_edge_weight(LAYER, edges, edge_weight)?;
         let h = self.lin.project(x)?;
-        let (edges, weights) = match (self.config.normalize, edge_weight) {
-            (false, w) => (edges.clone(), w.cloned()),
-            (true, None) => self.plain_weights(x, edges)?,
-            (true, Some(w)) => self.normalized(edges, w)?,
+        let (edges, weights) = if self.config.normalize {
+            let fill = if self.config.improved { 2.0 } else { 1.0 };
+            let loops = self.config.add_self_loops.unwrap_or(true).then_some(fill);
+            let (edges, weights) = gcn_norm(edges, edge_weight, x, loops)?;
+            (edges, Some(weights))
+        } else {
+            (edges.clone(), edge_weight.cloned())
         };
         Ok(ops::spmm_plus(&edges, weights.as_ref(), h, self.bias.as_ref(), None)?)
-    }
-
-    fn adds_self_loops(&self) -> bool {
-        self.config.add_self_loops.unwrap_or(self.config.normalize)
-    }
-
-    fn plain_weights(&self, x: &Tensor, edges: &EdgeIndex) -> Result<(EdgeIndex, Option<Tensor>)> {
-        let edges = if self.adds_self_loops() {
-            transforms::with_self_loops(edges)?.edges.clone()
-        } else {
-            edges.clone()
-        };
-        let weights = weights::symmetric(&edges, x)?;
-        Ok((edges, Some(weights)))
-    }
-
-    fn normalized(&self, edges: &EdgeIndex, weight: &Tensor) -> Result<(EdgeIndex, Option<Tensor>)> {
-        let (edges, weight) = if self.adds_self_loops() {
-            self.remaining_self_loops(edges, weight)?
-        } else {
-            (edges.clone(), weight.clone())
-        };
-        // 1/√d where d ≠ 0, else 0; the 1 keeps the gradient of the root finite.
-        let degree = ops::scatter(&weight, &edges, Reduce::Sum)?;
-        let zero = degree.eq(0.0)?.to_dtype(degree.dtype())?;
-        let inverse_root = (degree.add(&zero)?.sqrt()?.recip()? * (1.0 - zero)?)?;
-        let ends = (ops::gather_src(&inverse_root, &edges)? * ops::gather_dst(&inverse_root, &edges)?)?;
-        let weights = (weight * ends)?;
-        Ok((edges, Some(weights)))
-    }
-
-    /// Edges and weights where every node has one self-loop: its own last one, or a new one.
-    ///
-    /// As in PyTorch, which writes the weights of a node's loops to one place, all of them get the gradient of the last.
-    fn remaining_self_loops(&self, edges: &EdgeIndex, weight: &Tensor) -> Result<(EdgeIndex, Tensor)> {
-        struct Looped {
-            edges: EdgeIndex,
-            /// From the weights of the caller's edges, followed by that of a new loop, to those of `edges`.
-            selection: EdgeIndex,
-            /// From the weights of the loops that were not kept to that of the one that was.
-            overwritten: EdgeIndex,
-        }
-        let looped = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
-            let looped = transforms::add_remaining_self_loops(edges)?;
-            let origin = looped.origin();
-            let from = |origin: &Origin| match origin {
-                Origin::Edge(e) | Origin::Reversed(e) => *e,
-                Origin::SelfLoop(_) => edges.num_edges() as u32,
-            };
-            let (ids, n) = (origin.iter().map(from).collect::<Vec<u32>>(), origin.len());
-            // The loop of node i stands at the end, n places after those that are no loops.
-            let first = n - edges.num_src().min(edges.num_dst());
-            let is_lost = |&(e, (j, i)): &(u32, (u32, u32))| j == i && ids[first + i as usize] != e;
-            let lost = (0u32..).zip(edges.iter()).filter(is_lost).map(|(e, (_, i))| (e, first as u32 + i));
-            let (from, to) = lost.unzip();
-            let overwritten = EdgeIndex::bipartite(from, to, edges.num_edges(), n)?;
-            let selection = EdgeIndex::bipartite(ids, (0..n as u32).collect(), edges.num_edges() + 1, n)?;
-            Ok(Looped { edges: looped.edges, selection, overwritten })
-        })?;
-        let fill = if self.config.improved { 2f64 } else { 1f64 };
-        let fill = Tensor::full(fill, 1, weight.device())?.to_dtype(weight.dtype())?;
-        let all = if edges.num_edges() == 0 { fill } else { Tensor::cat(&[weight, &fill], 0)? };
-        let mut weights = ops::gather_src(&all, &looped.selection)?;
-        if looped.overwritten.num_edges() > 0 {
-            // Zeros that carry a gradient.
-            let zeros = ops::gather_src(&(weight - weight.detach())?, &looped.overwritten)?;
-            weights = (weights + ops::scatter(&zeros, &looped.overwritten, Reduce::Sum)?)?;
-        }
-        Ok((looped.edges.clone(), weights))
     }
 }

@@ -14,7 +14,7 @@ const LAYER: &str = "HypergraphConv";
 /// Over what the attention of a [`HypergraphConv`] is a softmax. In JSON `"node"` or `"edge"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum AttentionMode {
+pub enum HypergraphAttentionMode {
     /// Over the nodes of each hyperedge.
     #[default]
     Node,
@@ -36,7 +36,7 @@ pub struct HypergraphConvConfig {
     pub use_attention: bool,
     /// Over what the attention is a softmax. Default the nodes of each hyperedge.
     #[serde(default)]
-    pub attention_mode: AttentionMode,
+    pub attention_mode: HypergraphAttentionMode,
     /// H, the number of heads. Default 1.
     #[serde(default = "config::one")]
     pub heads: usize,
@@ -61,7 +61,7 @@ impl HypergraphConvConfig {
             in_channels,
             out_channels,
             use_attention: false,
-            attention_mode: AttentionMode::Node,
+            attention_mode: HypergraphAttentionMode::Node,
             heads: 1,
             concat: true,
             negative_slope: config::slope(),
@@ -218,11 +218,11 @@ impl HypergraphConv {
         let part = |start, x: &Tensor| HeadVectors::from(att.narrow(2, start, c)?).scores(x);
         let (of_nodes, of_hyperedges) = (part(0, h)?, part(c, &self.lin.forward(f)?)?);
         let alpha = match self.config.attention_mode {
-            AttentionMode::Node => {
+            HypergraphAttentionMode::Node => {
                 let (from, to) = (&of_nodes, Some(&of_hyperedges));
                 ops::additive_attention_weights(from, to, None, hyperedges, slope)?
             }
-            AttentionMode::Edge => {
+            HypergraphAttentionMode::Edge => {
                 let (from, to) = (&of_hyperedges, Some(&of_nodes));
                 ops::additive_attention_weights(from, to, None, back, slope)?
             }

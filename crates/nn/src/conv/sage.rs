@@ -1,10 +1,10 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{self as ops, Linked, Reduce};
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::weights;
+use super::neighbours;
 use crate::aggr::{AggrKwargs, Aggregation, Aggrs};
 use crate::config::{self, Channels};
 use crate::nodes::unit_rows;
@@ -129,7 +129,7 @@ impl SageConv {
             None => x.source().clone(),
         };
         let root = self.lin_r.as_ref().zip(x.destination());
-        let out = self.combined(&source, root, edges)?;
+        let out = neighbours::combined(&self.aggregation, &self.lin_l, root, &source, edges, None)?;
         if !self.config.normalize {
             return Ok(out);
         }
@@ -142,33 +142,5 @@ impl SageConv {
     /// As [`forward`](Self::forward).
     pub fn forward_t<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex, _mode: Mode) -> Result<Tensor> {
         self.forward(x, edges)
-    }
-
-    /// W_l · aggr { x_j } + b, and W_r x_i where there is such a map.
-    fn combined(&self, x: &Tensor, root: Option<(&Linear, &Tensor)>, edges: &EdgeIndex) -> Result<Tensor> {
-        let (weight, bias) = self.lin_l.map();
-        let means = match &self.aggregation {
-            Aggregation::Reduce(Reduce::Sum) => None,
-            Aggregation::Reduce(Reduce::Mean) => Some(weights::mean(edges, x)?),
-            other => {
-                let aggregated = other.forward(&ops::gather_src(x, edges)?, edges)?;
-                return self.sum(aggregated.into(), root);
-            }
-        };
-        if self.config.in_channels.source() <= self.config.out_channels {
-            return self.sum(ops::spmm_linked(edges, means.as_ref(), x)?, root);
-        }
-        // A linear map and a sum may change places: sum the fewer channels.
-        let h = ops::project(x, weight, None)?;
-        let root = root.map(|(lin_r, x)| lin_r.project(x)).transpose()?;
-        Ok(ops::spmm_plus(edges, means.as_ref(), h, bias, root.as_ref())?)
-    }
-
-    fn sum(&self, aggregated: Linked, root: Option<(&Linear, &Tensor)>) -> Result<Tensor> {
-        let (weight, bias) = self.lin_l.map();
-        Ok(match root {
-            Some((lin_r, x)) => ops::linear_sum([(aggregated, weight), (x.into(), lin_r.weight())], bias)?,
-            None => ops::linear_sum([(aggregated, weight)], bias)?,
-        })
     }
 }

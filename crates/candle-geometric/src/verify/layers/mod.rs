@@ -3,6 +3,7 @@
 
 mod aggr;
 mod attention;
+mod baseline;
 mod conv;
 mod dense;
 mod dgl;
@@ -10,6 +11,7 @@ mod edge;
 mod function;
 mod model;
 mod norm;
+mod relational;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -29,6 +31,8 @@ const FAMILIES: &[&[Entry]] = &[
     dgl::LAYERS,
     dense::LAYERS,
     edge::LAYERS,
+    baseline::LAYERS,
+    relational::LAYERS,
 ];
 
 /// A layer.
