@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_nn::conv::{
-    AttentionMode, EdgeGatConv, EdgeGatConvConfig, EgatConv, EgatConvConfig, GatConv, GatConvConfig,
+    HypergraphAttentionMode, EdgeGatConv, EdgeGatConvConfig, EgatConv, EgatConvConfig, GatConv, GatConvConfig,
     HypergraphConv, HypergraphConvConfig,
 };
 use candle_geometric_nn::decoder::{
@@ -142,7 +142,7 @@ fn attention_on_hypergraphs_sums_to_one() {
     let hyperedges = EdgeIndex::bipartite(vec![0, 1, 2, 2, 3], vec![0, 0, 0, 1, 1], 5, 3).unwrap();
     let (x, f) = (var(&[5, 4], 8), var(&[3, 4], 9));
     let weight = candle_core::Var::from_tensor(&normal(&[3], 10).abs().unwrap()).unwrap();
-    for mode in [AttentionMode::Node, AttentionMode::Edge] {
+    for mode in [HypergraphAttentionMode::Node, HypergraphAttentionMode::Edge] {
         let map = SeededVarMap::new(8);
         let config = HypergraphConvConfig {
             use_attention: true,

@@ -19,6 +19,7 @@
 //! ```
 
 mod coalesce;
+mod dropout;
 mod fill;
 mod self_loops;
 mod subgraph;
@@ -28,6 +29,7 @@ use std::sync::OnceLock;
 use crate::EdgeIndex;
 
 pub use coalesce::{Coalesced, coalesce, to_undirected};
+pub use dropout::dropout_edge;
 pub use fill::{FillValue, Real};
 pub use self_loops::{add_remaining_self_loops, add_self_loops, remove_self_loops, with_self_loops};
 pub use subgraph::subgraph;

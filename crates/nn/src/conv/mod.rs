@@ -37,6 +37,7 @@ mod weights;
 pub use agnn::{AgnnConv, AgnnConvConfig};
 pub use appnp::{Appnp, AppnpConfig};
 pub use attention::Attention;
+pub(crate) use attention::{HeadVectors, check_numbers, check_slope};
 pub use cheb::{ChebConv, ChebConvConfig, LaplacianNormalization};
 pub use dot_gat::{DotGatConv, DotGatConvConfig};
 pub use edge_gat::{EdgeGatConv, EdgeGatConvConfig};

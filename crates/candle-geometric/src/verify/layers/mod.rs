@@ -121,13 +121,20 @@ fn config<T: DeserializeOwned>(kwargs: &Value, inputs: &Inputs) -> Result<T> {
 }
 
 fn fill_in(channels: &mut Value, inputs: &Inputs) {
+    let columns = |name: &str| inputs.optional(name).and_then(|x| x.dims().last().copied());
+    if *channels == -1 && inputs.optional("x").is_none() {
+        let types = inputs.tensors.keys().filter_map(|name| name.strip_prefix("x."));
+        *channels = types.map(|name| (name.to_string(), Value::from(-1))).collect();
+    }
     let sides = match channels {
-        Value::Array(pair) => pair.iter_mut().zip(["x_src", "x_dst"]).collect::<Vec<_>>(),
-        one => vec![(one, "x")],
+        Value::Array(pair) => {
+            pair.iter_mut().zip(["x_src".to_string(), "x_dst".to_string()]).collect::<Vec<_>>()
+        }
+        Value::Object(types) => types.iter_mut().map(|(name, value)| (value, format!("x.{name}"))).collect(),
+        one => vec![(one, "x".to_string())],
     };
     for (value, name) in sides {
-        let columns = inputs.optional(name).and_then(|x| x.dims().last().copied());
-        if let (true, Some(columns)) = (*value == -1, columns) {
+        if let (true, Some(columns)) = (*value == -1, columns(&name)) {
             *value = columns.into();
         }
     }
