@@ -37,9 +37,7 @@ pub(super) fn combined(
 ) -> Result<Tensor> {
     let (weight, bias) = lin.map();
     let sum = |aggregated: Linked| match root {
-        Some((lin_root, x)) => {
-            ops::linear_sum([(aggregated, weight), (x.into(), lin_root.weight())], bias)
-        }
+        Some((lin_root, x)) => ops::linear_sum([(aggregated, weight), (x.into(), lin_root.weight())], bias),
         None => ops::linear_sum([(aggregated, weight)], bias),
     };
     let Some(weights) = weights_of_sum(aggregation, x, edges, edge_weight)? else {

@@ -329,11 +329,12 @@ impl RgatConv {
         mode: Mode,
     ) -> Result<Tensor> {
         let c = &self.config;
+        let (pairs, values) = (relations.from_pairs()?, self.for_each_weight(values)?);
         let (n, heads, columns) = (relations.edges().num_dst(), c.heads, c.heads * c.dim * c.out_channels);
         let weighs = matches!(c.modulation, Some(Modulation::FAdditive | Modulation::FScaled));
-        let at_once = c.attention_mechanism == AttentionMechanism::AcrossRelation && c.dim == 1;
+        let at_once = c.attention_mechanism == AttentionMechanism::AcrossRelation;
         let out = if at_once && !weighs && mode.dropout(c.dropout).is_none() {
-            ops::attend(scores, values, relations.from_pairs()?)?
+            ops::attend(scores, &values, pairs)?
         } else {
             let alpha = match alpha {
                 Some(alpha) => alpha.clone(),
@@ -347,10 +348,13 @@ impl RgatConv {
                 }
                 _ => dropout(&alpha, c.dropout, mode)?,
             };
-            self.weighted_sum(values, &alpha, relations)?
+            ops::spmm(pairs, Some(&alpha), &values)?
         };
         let out = match c.modulation {
-            Some(Modulation::Additive) => (out + self.plain_sum(values, relations)?)?,
+            Some(Modulation::Additive) => {
+                let sum = ops::spmm(pairs, None, &values)?.reshape((n, heads * c.dim, c.out_channels))?;
+                (out + sum.broadcast_mul(&self.cardinality.w)?.reshape((n, columns))?)?
+            }
             Some(Modulation::Scaled) => {
                 let p = &self.cardinality;
                 let degree = degrees(relations.edges(), &out)?;
@@ -368,23 +372,15 @@ impl RgatConv {
         }
     }
 
-    /// `Σ α[e, h, d] g_j[h]`, `[N, H·D·C]`: every weight of an edge is an edge of its own between heads.
-    fn weighted_sum(&self, values: &Tensor, alpha: &Tensor, relations: &Relations) -> Result<Tensor> {
+    /// The channels of every head D times, once for each of its weights: `[N·R, H·C] → [N·R, H·D·C]`.
+    fn for_each_weight(&self, values: &Tensor) -> Result<Tensor> {
         let (h, d, o) = (self.config.heads, self.config.dim, self.config.out_channels);
-        let pairs = relations.from_pairs()?;
-        let edges = by_head(pairs, h, d)?;
-        let rows = values.reshape((pairs.num_src() * h, o))?;
-        let out = ops::spmm(&edges, Some(&alpha.flatten_all()?), &rows)?;
-        Ok(out.reshape((pairs.num_dst(), h * d * o))?)
-    }
-
-    /// `w ⊙ Σ g_j` for every weight of a head, `[N, H·D·C]`.
-    fn plain_sum(&self, values: &Tensor, relations: &Relations) -> Result<Tensor> {
-        let (n, h, d, o) =
-            (relations.edges().num_dst(), self.config.heads, self.config.dim, self.config.out_channels);
-        let sum = ops::spmm(relations.from_pairs()?, None, values)?.reshape((n, h, 1, o))?;
-        let sum = sum.broadcast_mul(&self.cardinality.w)?.broadcast_as((n, h, d, o))?;
-        Ok(sum.contiguous()?.reshape((n, h * d * o))?)
+        if d == 1 {
+            return Ok(values.clone());
+        }
+        let rows = values.dim(0)?;
+        let repeated = values.reshape((rows, h, 1, o))?.broadcast_as((rows, h, d, o))?;
+        Ok(repeated.contiguous()?.reshape((rows, h * d * o))?)
     }
 }
 
@@ -392,24 +388,4 @@ impl RgatConv {
 fn degrees(edges: &EdgeIndex, like: &Tensor) -> Result<Tensor> {
     let ones = Tensor::ones((edges.num_edges(), 1), like.dtype(), like.device())?;
     Ok(ops::scatter(&ones, edges, Reduce::Sum)?)
-}
-
-/// Every edge H·D times: weight d of head h of an edge from j to i goes from `j·H + h` to `(i·H + h)·D + d`.
-fn by_head(edges: &EdgeIndex, heads: usize, dim: usize) -> Result<EdgeIndex> {
-    let weights = heads * dim;
-    let (num_src, num_dst) = (edges.num_src().saturating_mul(heads), edges.num_dst().saturating_mul(weights));
-    if num_src.max(num_dst).max(edges.num_edges().saturating_mul(weights)) > u32::MAX as usize {
-        let actual = format!("{heads} (and dim = {dim})");
-        return Err(Error::argument(
-            LAYER,
-            "heads",
-            "nodes · relations · heads · dim within 32 bits",
-            actual,
-        ));
-    }
-    let each = |(j, i): (u32, u32)| {
-        (0..weights as u32).map(move |k| (j * heads as u32 + k / dim as u32, i * weights as u32 + k))
-    };
-    let (source, destination) = edges.iter().flat_map(each).unzip();
-    Ok(EdgeIndex::bipartite(source, destination, num_src, num_dst)?)
 }
