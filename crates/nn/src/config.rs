@@ -54,6 +54,14 @@ pub(crate) const fn unit() -> f64 {
     1.0
 }
 
+pub(crate) const fn half() -> f64 {
+    0.5
+}
+
+pub(crate) fn tanh() -> String {
+    "tanh".into()
+}
+
 pub(crate) const fn slope() -> f64 {
     0.2
 }

@@ -36,6 +36,7 @@ mod mlp;
 mod mode;
 mod nodes;
 pub mod norm;
+pub mod pool;
 mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};

@@ -7,6 +7,7 @@ mod dgl;
 mod function;
 mod model;
 mod norm;
+mod pool;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -17,7 +18,7 @@ use super::gauntlet::{Rows, Setting, Trial};
 use super::inputs::Inputs;
 
 const FAMILIES: &[&[Entry]] =
-    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, dgl::LAYERS];
+    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, pool::LAYERS, dgl::LAYERS];
 
 /// A layer.
 struct Entry {
