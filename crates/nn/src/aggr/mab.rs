@@ -5,7 +5,7 @@ use candle_geometric_ops as ops;
 use candle_nn::{VarBuilder, ops::softmax};
 
 use crate::norm::{LayerNorm, LayerNormConfig, LayerNormMode};
-use crate::{Linear, Mode, Result, dropout, init};
+use crate::{Error, Linear, Mode, Result, dropout, init};
 
 /// Sets padded to one size: elements `[B, S, C]`; no mask where every set is full.
 #[derive(Debug, Clone)]
@@ -23,6 +23,31 @@ pub(super) struct Mask {
     pub filled: Tensor,
 }
 
+/// The arguments of a [`Mab`].
+#[derive(Debug, Clone)]
+pub(super) struct MabConfig {
+    pub channels: usize,
+    pub heads: usize,
+    /// Whether it normalises.
+    pub norm: bool,
+    pub dropout: f64,
+}
+
+impl MabConfig {
+    /// Checks the numbers that layers made of attention blocks have.
+    pub(super) fn check(&self, layer: &'static str) -> Result<()> {
+        let Self { channels, heads, dropout, .. } = *self;
+        if heads == 0 || channels == 0 || !channels.is_multiple_of(heads) {
+            let expected = format!("a divisor of channels = {channels}");
+            return Err(Error::argument(layer, "heads", expected, heads.to_string()));
+        }
+        if !(0.0..=1.0).contains(&dropout) {
+            return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));
+        }
+        Ok(())
+    }
+}
+
 /// Multi-head attention of queries to keys, then a row-wise map, both residual (Lee et al., *Set Transformer*, ICML
 /// 2019, eq. 6 and 7).
 #[derive(Debug, Clone)]
@@ -38,13 +63,8 @@ pub(super) struct Mab {
 }
 
 impl Mab {
-    pub(super) fn new(
-        channels: usize,
-        heads: usize,
-        norm: bool,
-        dropout: f64,
-        vb: VarBuilder,
-    ) -> Result<Self> {
+    pub(super) fn new(config: &MabConfig, vb: VarBuilder) -> Result<Self> {
+        let MabConfig { channels, heads, norm, dropout } = *config;
         let attn = vb.pp("attn");
         // One matrix for query, key and value, as in `torch.nn.MultiheadAttention`.
         let weight = (3 * channels, channels);

@@ -6,7 +6,10 @@
 
 mod attentional;
 mod basic;
+mod gmt;
 mod mab;
+mod pad;
+mod pma;
 mod power_mean;
 mod resolve;
 mod set2set;
@@ -16,6 +19,7 @@ mod variance;
 
 pub use attentional::{AttentionalAggregation, AttentionalAggregationConfig};
 pub use basic::{MaxAggregation, MeanAggregation, MinAggregation, MulAggregation, SumAggregation};
+pub use gmt::{GraphMultisetTransformer, GraphMultisetTransformerConfig};
 pub use power_mean::{PowerMeanAggregation, PowerMeanAggregationConfig};
 pub use resolve::{Aggr, AggrKwargs, Aggregation, Aggrs};
 pub use set_transformer::{SetTransformerAggregation, SetTransformerAggregationConfig};

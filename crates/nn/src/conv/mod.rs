@@ -5,6 +5,7 @@ mod gat;
 mod gatv2;
 mod gcn;
 mod sage;
+mod self_loops;
 mod transformer;
 mod weights;
 
@@ -13,4 +14,5 @@ pub use gat::{GatConv, GatConvConfig};
 pub use gatv2::{Gatv2Conv, Gatv2ConvConfig};
 pub use gcn::{GcnConv, GcnConvConfig};
 pub use sage::{SageConv, SageConvConfig};
+pub(crate) use self_loops::remaining_self_loops;
 pub use transformer::{TransformerConv, TransformerConvConfig};

@@ -5,11 +5,18 @@
 //! graph `batch.destination()[i]`; without one all nodes are one graph. What a graph becomes does not depend on the
 //! other graphs of the batch.
 
+mod asap;
+mod coarsen;
+mod gnn;
+mod mem;
 mod sag;
 mod select;
 mod topk;
 
-pub use sag::{SagGnn, SagPooling, SagPoolingConfig};
+pub use asap::{AsapPooling, AsapPoolingConfig};
+pub use gnn::PoolingGnn;
+pub use mem::{MemPooling, MemPoolingConfig};
+pub use sag::{SagPooling, SagPoolingConfig};
 pub use topk::{TopKPooling, TopKPoolingConfig};
 
 use candle_core::Tensor;
@@ -54,6 +61,11 @@ fn check(
         let expected = format!("[{e}, …] (a row per edge)");
         return Err(Error::argument(layer, "edge_attr", expected, format!("{:?}", attr.dims())));
     }
+    self::batch(layer, n, batch)
+}
+
+/// The graph of each of n nodes: one graph where there is no batch.
+fn batch(layer: &'static str, n: usize, batch: Option<&EdgeIndex>) -> Result<EdgeIndex> {
     match batch {
         None => Ok(EdgeIndex::from_batch(&vec![0; n], 1)?),
         Some(batch) if batch.num_edges() == n => Ok(batch.clone()),

@@ -1,35 +1,15 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::gnn::{Gnn, PoolingGnn};
 use super::select::{Keep, Select};
 use super::{Pooled, check, check_attn, keep};
-use crate::conv::{GatConv, GcnConv, SageConv};
-use crate::{Activation, Error, Linear, Mode, Result, config};
+use crate::{Activation, Mode, Result, config};
 
-const LAYER: &str = "SAGPooling";
-
-/// The layer that scores the nodes, under PyTorch Geometric's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum SagGnn {
-    /// W₁ Σ x_j + b + W₂ x_i (Morris et al. 2019).
-    #[default]
-    #[serde(rename = "GraphConv")]
-    Graph,
-    /// [`GcnConv`].
-    #[serde(rename = "GCNConv")]
-    Gcn,
-    /// [`GatConv`].
-    #[serde(rename = "GATConv")]
-    Gat,
-    /// [`SageConv`].
-    #[serde(rename = "SAGEConv")]
-    Sage,
-}
+const LAYER: &str = "SagPooling";
 
 /// The arguments of [`SagPooling`], with PyTorch Geometric's names and defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +22,7 @@ pub struct SagPoolingConfig {
     pub ratio: f64,
     /// The layer that scores the nodes. Default GraphConv.
     #[serde(default, rename = "GNN")]
-    pub gnn: SagGnn,
+    pub gnn: PoolingGnn,
     /// The score that nodes must exceed to stay, instead of a share of them. Default none.
     #[serde(default)]
     pub min_score: Option<f64>,
@@ -63,7 +43,7 @@ impl SagPoolingConfig {
         Self {
             in_channels,
             ratio: 0.5,
-            gnn: SagGnn::Graph,
+            gnn: PoolingGnn::Graph,
             min_score: None,
             multiplier: 1.0,
             nonlinearity: config::tanh(),
@@ -104,26 +84,6 @@ pub struct SagPooling {
     select: Select,
 }
 
-#[derive(Debug, Clone)]
-enum Gnn {
-    Graph { lin_rel: Linear, lin_root: Linear },
-    Gcn(GcnConv),
-    Gat(GatConv),
-    Sage(SageConv),
-}
-
-/// The arguments of GraphConv that do not come from the pooling.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GraphKwargs {
-    #[serde(rename = "in_channels")]
-    _in_channels: usize,
-    #[serde(rename = "out_channels")]
-    _out_channels: usize,
-    #[serde(default = "config::yes")]
-    bias: bool,
-}
-
 impl SagPooling {
     /// A layer with the parameters that `vb` gives.
     ///
@@ -133,19 +93,7 @@ impl SagPooling {
         let c = config.clone();
         let keep = Keep::new(LAYER, c.ratio, c.min_score)?;
         let act: Activation = c.nonlinearity.parse()?;
-        let at = vb.pp("gnn");
-        let gnn = match c.gnn {
-            SagGnn::Graph => {
-                let GraphKwargs { bias, .. } = c.of_gnn()?;
-                Gnn::Graph {
-                    lin_rel: Linear::new(c.in_channels, 1, bias, at.pp("lin_rel"))?,
-                    lin_root: Linear::new(c.in_channels, 1, false, at.pp("lin_root"))?,
-                }
-            }
-            SagGnn::Gcn => Gnn::Gcn(GcnConv::new(&c.of_gnn()?, at)?),
-            SagGnn::Gat => Gnn::Gat(GatConv::new(&c.of_gnn()?, at)?),
-            SagGnn::Sage => Gnn::Sage(SageConv::new(&c.of_gnn()?, at)?),
-        };
+        let gnn = Gnn::new(LAYER, c.gnn, (c.in_channels, 1), &c.gnn_kwargs, vb.pp("gnn"))?;
         Ok(Self { gnn, select: Select::new(1, keep, act, vb.pp("select"))?, config: c })
     }
 
@@ -210,30 +158,8 @@ impl SagPooling {
         batch: &EdgeIndex,
         mode: Mode,
     ) -> Result<Pooled> {
-        let score = match &self.gnn {
-            // The sum of one number per node instead of that of its features.
-            Gnn::Graph { lin_rel, lin_root } => {
-                let neighbours = ops::spmm(edges, None, &ops::linear(attn, lin_rel.weight(), None)?)?;
-                let own = ops::linear(attn, lin_root.weight(), lin_rel.bias())?;
-                (neighbours + own)?
-            }
-            Gnn::Gcn(conv) => conv.forward_t(attn, edges, mode)?,
-            Gnn::Gat(conv) => conv.forward_t(attn, edges, mode)?,
-            Gnn::Sage(conv) => conv.forward_t(attn, edges, mode)?,
-        };
+        let score = self.gnn.forward(attn, edges, mode)?;
         let chosen = self.select.forward(&score, batch)?;
         keep(x, edges, edge_attr, batch, chosen, self.config.multiplier)
-    }
-}
-
-impl SagPoolingConfig {
-    /// The configuration of the layer that scores.
-    fn of_gnn<T: DeserializeOwned>(&self) -> Result<T> {
-        let mut kwargs = self.gnn_kwargs.clone();
-        kwargs.insert("in_channels".into(), self.in_channels.into());
-        kwargs.insert("out_channels".into(), 1.into());
-        let all = Value::Object(kwargs);
-        serde_json::from_value(all.clone())
-            .map_err(|e| Error::argument(LAYER, "gnn_kwargs", "arguments of the GNN", format!("{all}: {e}")))
     }
 }
