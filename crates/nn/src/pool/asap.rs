@@ -66,8 +66,7 @@ impl AsapPoolingConfig {
 /// > φ = sigmoid(LEConv(c)), i = the clusters with the highest φ in each graph, X' = (φ ⊙ c)ᵢ, A' = Sᵀ A S
 ///
 /// where S holds the α of the edges into the clusters that stay, and LEConv is Σ (W₁ c_j + b₁ − W₂ c_i) + W₃ c_i + b₃.
-/// The edges of the result are sorted by source, then by destination. Gradients flow also to its edge weights, and
-/// through them.
+/// The edges of the result are sorted by source. Gradients flow through its edge weights.
 ///
 /// Shapes: x `[N, F]`, edge_weight `[E]`, result [`Pooled`] with the weights A' where weights came in and φ as the
 /// score. Parameters `lin` {weight `[F, F]`, bias}, `att` {weight `[1, 2F]`, bias}, `gnn_score.lin1` {weight, bias},
