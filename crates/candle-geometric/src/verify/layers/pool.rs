@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use candle_geometric::graph::EdgeIndex;
-use candle_geometric::nn::aggr::GraphMultisetTransformer;
+use candle_geometric::nn::aggr::{AttentionReadout, GraphMultisetTransformer};
 use candle_geometric::nn::pool::{AsapPooling, MemPooling, Pooled, SagPooling, TopKPooling};
 use candle_geometric::ops::{self, Reduce};
 use candle_nn::VarBuilder;
@@ -69,6 +69,18 @@ pub(super) const LAYERS: &[Entry] = &[
             kept(r#"{"in_channels": 5, "GNN": "GraphConv", "ratio": 2}"#, GRAPHS),
         ],
     ),
+    // Not a layer of a peer.
+    Entry::new(
+        "AttentionReadout",
+        readout,
+        &[
+            graphs(r#"{"in_channels": 5, "out_channels": 3}"#, Setting::nodes()),
+            graphs(
+                r#"{"in_channels": 5, "out_channels": 3, "act": "sigmoid", "negative_slope": 0.01}"#,
+                Setting::nodes(),
+            ),
+        ],
+    ),
 ];
 
 /// A trial whose rows are the nodes that were kept.
@@ -129,6 +141,13 @@ fn multiset(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outpu
     let x = inputs.get("x")?;
     let groups = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
     Ok(vec![("", pool.forward(x, &groups)?)])
+}
+
+fn readout(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let readout = AttentionReadout::new(&config(kwargs, inputs)?, vb)?;
+    let x = inputs.get("x")?;
+    let groups = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
+    Ok(vec![("", readout.forward(x, &groups)?)])
 }
 
 fn memory(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
