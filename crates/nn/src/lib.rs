@@ -25,17 +25,21 @@
 mod activation;
 mod activation_layer;
 pub mod aggr;
+mod batch;
 mod config;
 pub mod conv;
 mod error;
 pub mod fill_value;
+pub mod global;
 pub mod init;
 mod jumping_knowledge;
 mod linear;
 mod mlp;
 mod mode;
+mod multihead;
 mod nodes;
 pub mod norm;
+mod padded;
 pub mod pool;
 mod var_map;
 

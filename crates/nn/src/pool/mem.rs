@@ -4,6 +4,7 @@ use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::{Init, VarBuilder, ops::softmax};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::graphs;
 use crate::{Error, Linear, Result, config, init};
 
 const LAYER: &str = "MemPooling";
@@ -103,15 +104,15 @@ impl MemPooling {
                 return Err(Error::argument(LAYER, "x", expected, format!("{:?}", x.dims())));
             }
         };
-        let batch = super::batch(LAYER, n, batch)?;
-        let graphs = batch.num_dst();
+        let batch = graphs(LAYER, n, batch)?;
+        let count = batch.num_dst();
         let s = self.assign(x)?;
         // Cluster j of graph b is row b·K + j, and every node goes to the K rows of its graph.
         let of_node = |(&b, i): (&u32, u32)| (0..k as u32).map(move |j| (i, b * k as u32 + j));
         let (nodes, clusters) = batch.destination().iter().zip(0..).flat_map(of_node).unzip();
-        let assignment = EdgeIndex::bipartite(nodes, clusters, n, graphs * k)?;
+        let assignment = EdgeIndex::bipartite(nodes, clusters, n, count * k)?;
         let pooled = ops::spmm(&assignment, Some(&s.flatten_all()?), x)?;
-        Ok((self.lin.forward(&pooled)?.reshape((graphs, k, out_channels))?, s))
+        Ok((self.lin.forward(&pooled)?.reshape((count, k, out_channels))?, s))
     }
 
     /// S.
@@ -146,7 +147,7 @@ impl MemPooling {
         let Ok((n, _)) = s.dims2() else {
             return Err(Error::argument(LAYER, "s", "[nodes, clusters]", format!("{:?}", s.dims())));
         };
-        let batch = super::batch(LAYER, n, batch)?;
+        let batch = graphs(LAYER, n, batch)?;
         if n == 0 {
             return Ok(Tensor::zeros((), s.dtype(), s.device())?);
         }

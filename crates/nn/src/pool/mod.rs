@@ -24,6 +24,7 @@ use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::transforms::{self, Origin};
 use candle_geometric_ops as ops;
 
+use crate::batch::graphs;
 use crate::{Error, Result};
 
 /// What is left of a graph after a pooling.
@@ -61,19 +62,7 @@ fn check(
         let expected = format!("[{e}, …] (a row per edge)");
         return Err(Error::argument(layer, "edge_attr", expected, format!("{:?}", attr.dims())));
     }
-    self::batch(layer, n, batch)
-}
-
-/// The graph of each of n nodes: one graph where there is no batch.
-fn batch(layer: &'static str, n: usize, batch: Option<&EdgeIndex>) -> Result<EdgeIndex> {
-    match batch {
-        None => Ok(EdgeIndex::from_batch(&vec![0; n], 1)?),
-        Some(batch) if batch.num_edges() == n => Ok(batch.clone()),
-        Some(batch) => {
-            let expected = format!("a graph for each of the {n} rows of x");
-            Err(Error::argument(layer, "batch", expected, format!("{} entries", batch.num_edges())))
-        }
-    }
+    graphs(layer, n, batch)
 }
 
 /// As [`check`], where `attn` has the channels of the layer and x any.

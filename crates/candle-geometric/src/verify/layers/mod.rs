@@ -5,6 +5,7 @@ mod aggr;
 mod conv;
 mod dgl;
 mod function;
+mod global;
 mod model;
 mod norm;
 mod pool;
@@ -18,7 +19,7 @@ use super::gauntlet::{Rows, Setting, Trial};
 use super::inputs::Inputs;
 
 const FAMILIES: &[&[Entry]] =
-    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, pool::LAYERS, dgl::LAYERS];
+    &[conv::LAYERS, function::LAYERS, model::LAYERS, aggr::LAYERS, norm::LAYERS, pool::LAYERS, global::LAYERS, dgl::LAYERS];
 
 /// A layer.
 struct Entry {
