@@ -99,7 +99,9 @@ impl SgFormerAttention {
         let sizes = Tensor::from_vec(sizes, batch.num_dst(), x.device())?.to_dtype(x.dtype())?;
         let sizes = ops::gather_dst(&sizes, &batch)?.reshape((n, 1, 1))?;
         let own = v.reshape(sum.shape())?.broadcast_mul(&sizes)?;
-        let out = (sum + own)?.broadcast_div(&norm.broadcast_add(&sizes)?)?;
+        // The bound is for keys that all point away from the query.
+        let norm = norm.broadcast_add(&sizes)?.maximum(1e-12)?;
+        let out = (sum + own)?.broadcast_div(&norm)?;
         Ok(if heads == 1 { out.squeeze(1)? } else { out.mean(1)? })
     }
 
