@@ -23,6 +23,7 @@
 mod batch;
 mod csr;
 mod edge_index;
+pub mod encodings;
 mod error;
 pub mod generators;
 mod group;

@@ -9,6 +9,7 @@
 //! All give a [`GraphModel`]. Names and defaults are PyTorch Geometric's. A file is validated once, when it is read: whatever is
 //! wrong with it is told in one error, and a model that was built can be trusted.
 
+mod attentive_fp;
 mod basic_gnn;
 mod config;
 mod edge_attention;
@@ -23,6 +24,7 @@ mod paper_gat;
 mod weights;
 pub mod zoo;
 
+pub use attentive_fp::{AttentiveFp, AttentiveFpConfig};
 pub use basic_gnn::Jk;
 pub use config::ModelConfig;
 pub use edge_attention::{EdgeAttentionClassifier, EdgeAttentionClassifierConfig};

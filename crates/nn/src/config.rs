@@ -56,6 +56,26 @@ pub(crate) const fn unit() -> f64 {
     1.0
 }
 
+pub(crate) const fn half() -> f64 {
+    0.5
+}
+
+pub(crate) fn tanh() -> String {
+    "tanh".into()
+}
+
+pub(crate) const fn beta() -> f64 {
+    0.9
+}
+
+pub(crate) const fn head_channels() -> Option<usize> {
+    Some(64)
+}
+
+pub(crate) fn relu() -> String {
+    "relu".into()
+}
+
 pub(crate) const fn slope() -> f64 {
     0.2
 }

@@ -25,6 +25,7 @@
 mod activation;
 mod activation_layer;
 pub mod aggr;
+mod batch;
 mod config;
 pub mod conv;
 pub mod decoder;
@@ -35,13 +36,17 @@ mod error;
 pub mod fill_value;
 mod gru_cell;
 pub mod hetero;
+pub mod global;
 pub mod init;
 mod jumping_knowledge;
 mod linear;
 mod mlp;
 mod mode;
+mod multihead;
 mod nodes;
 pub mod norm;
+mod padded;
+pub mod pool;
 mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};

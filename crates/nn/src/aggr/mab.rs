@@ -4,8 +4,9 @@ use candle_core::{D, Tensor};
 use candle_geometric_ops as ops;
 use candle_nn::{VarBuilder, ops::softmax};
 
-use crate::norm::{LayerNorm, LayerNormConfig, LayerNormMode};
-use crate::{Linear, Mode, Result, dropout, init};
+use crate::norm::{LayerNorm, LayerNormConfig};
+use crate::multihead::MultiheadMaps;
+use crate::{Error, Linear, Mode, Result, dropout};
 
 /// Sets padded to one size: elements `[B, S, C]`; no mask where every set is full.
 #[derive(Debug, Clone)]
@@ -23,46 +24,52 @@ pub(super) struct Mask {
     pub filled: Tensor,
 }
 
+/// The arguments of a [`Mab`].
+#[derive(Debug, Clone)]
+pub(super) struct MabConfig {
+    pub channels: usize,
+    pub heads: usize,
+    /// Whether it normalises.
+    pub norm: bool,
+    pub dropout: f64,
+}
+
+impl MabConfig {
+    /// Checks the numbers that layers made of attention blocks have.
+    pub(super) fn check(&self, layer: &'static str) -> Result<()> {
+        let Self { channels, heads, dropout, .. } = *self;
+        if heads == 0 || channels == 0 || !channels.is_multiple_of(heads) {
+            let expected = format!("a divisor of channels = {channels}");
+            return Err(Error::argument(layer, "heads", expected, heads.to_string()));
+        }
+        if !(0.0..=1.0).contains(&dropout) {
+            return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));
+        }
+        Ok(())
+    }
+}
+
 /// Multi-head attention of queries to keys, then a row-wise map, both residual (Lee et al., *Set Transformer*, ICML
 /// 2019, eq. 6 and 7).
 #[derive(Debug, Clone)]
 pub(super) struct Mab {
     heads: usize,
     dropout: f64,
-    /// `[3C, C]`: query, key, value.
-    in_proj_weight: Tensor,
-    in_proj_bias: Tensor,
-    out_proj: Linear,
+    attn: MultiheadMaps,
     lin: Linear,
     norms: Option<(LayerNorm, LayerNorm)>,
 }
 
 impl Mab {
-    pub(super) fn new(
-        channels: usize,
-        heads: usize,
-        norm: bool,
-        dropout: f64,
-        vb: VarBuilder,
-    ) -> Result<Self> {
-        let attn = vb.pp("attn");
-        // One matrix for query, key and value, as in `torch.nn.MultiheadAttention`.
-        let weight = (3 * channels, channels);
-        let xavier = init::glorot_uniform(&[3 * channels, channels]);
-        let out_proj = attn.pp("out_proj");
-        let out_proj = Linear::from_tensors(
-            out_proj.get_with_hints((channels, channels), "weight", init::fan_in_uniform(channels))?,
-            Some(out_proj.get_with_hints(channels, "bias", init::ZEROS)?),
-        );
-        let by_row = LayerNormConfig { mode: LayerNormMode::Node, ..LayerNormConfig::new(channels) };
+    pub(super) fn new(config: &MabConfig, vb: VarBuilder) -> Result<Self> {
+        let MabConfig { channels, heads, norm, dropout } = *config;
+        let by_row = LayerNormConfig::by_node(channels);
         let layer_norm = |name| LayerNorm::new(&by_row, vb.pp(name));
         let pair = || -> Result<_> { Ok((layer_norm("layer_norm1")?, layer_norm("layer_norm2")?)) };
         Ok(Self {
             heads,
             dropout,
-            in_proj_weight: attn.get_with_hints(weight, "in_proj_weight", xavier)?,
-            in_proj_bias: attn.get_with_hints(3 * channels, "in_proj_bias", init::ZEROS)?,
-            out_proj,
+            attn: MultiheadMaps::new(channels, true, vb.pp("attn"))?,
             lin: Linear::new(channels, channels, true, vb.pp("lin"))?,
             norms: norm.then(pair).transpose()?,
         })
@@ -97,15 +104,13 @@ impl Mab {
             alpha = alpha.broadcast_mul(&mask.filled)?;
         }
         let out = alpha.matmul(&value)?.transpose(1, 2)?.reshape((b * sx, c))?;
-        Ok(self.out_proj.forward(&out)?.reshape((b, sx, c))?)
+        Ok(self.attn.out_proj.forward(&out)?.reshape((b, sx, c))?)
     }
 
     /// Query (0), key (1) or value (2) by heads: `[B, S, C] → [B, H, S, C/H]`.
     fn project(&self, x: &Tensor, part: usize) -> Result<Tensor> {
         let (b, s, c) = x.dims3()?;
-        let weight = self.in_proj_weight.narrow(0, part * c, c)?;
-        let bias = self.in_proj_bias.narrow(0, part * c, c)?;
-        let out = ops::linear(&x.reshape((b * s, c))?, &weight, Some(&bias))?;
+        let out = self.attn.part(part)?.forward(&x.reshape((b * s, c))?)?;
         Ok(out.reshape((b, s, self.heads, c / self.heads))?.transpose(1, 2)?.contiguous()?)
     }
 }

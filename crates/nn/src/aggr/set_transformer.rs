@@ -1,13 +1,14 @@
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::mab::{Mab, Mask, Sets};
+use super::mab::{Mab, MabConfig, Sets};
+use super::pad::pad;
+use super::pma::Pma;
 use super::rows;
 use crate::config;
-use crate::{Error, Linear, Mode, Result, init};
+use crate::{Error, Mode, Result};
 
 const LAYER: &str = "SetTransformerAggregation";
 
@@ -86,9 +87,7 @@ impl SetTransformerAggregationConfig {
 pub struct SetTransformerAggregation {
     config: SetTransformerAggregationConfig,
     encoders: Vec<Mab>,
-    lin: Linear,
-    seed: Tensor,
-    pma: Mab,
+    pma: Pma,
     decoders: Vec<Mab>,
 }
 
@@ -99,26 +98,17 @@ impl SetTransformerAggregation {
     /// If `heads` does not divide `channels`, another number is out of range, or `vb` has no such parameters.
     pub fn new(config: &SetTransformerAggregationConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        if c.heads == 0 || c.channels == 0 || !c.channels.is_multiple_of(c.heads) {
-            let expected = format!("a divisor of channels = {}", c.channels);
-            return Err(Error::argument(LAYER, "heads", expected, c.heads.to_string()));
-        }
+        let mab =
+            MabConfig { channels: c.channels, heads: c.heads, norm: c.layer_norm, dropout: c.dropout };
+        mab.check(LAYER)?;
         if c.num_seed_points == 0 {
             return Err(Error::argument(LAYER, "num_seed_points", "at least 1", "0"));
         }
-        if !(0.0..=1.0).contains(&c.dropout) {
-            let expected = "a probability in [0, 1]";
-            return Err(Error::argument(LAYER, "dropout", expected, c.dropout.to_string()));
-        }
-        let mab = |vb: VarBuilder| Mab::new(c.channels, c.heads, c.layer_norm, c.dropout, vb.pp("mab"));
-        let blocks = |name, n| (0..n).map(|i| mab(vb.pp(name).pp(i))).collect::<Result<Vec<_>>>();
-        let (k, pma) = (c.num_seed_points, vb.pp("pma"));
-        let xavier = init::glorot_uniform(&[k * c.channels, c.channels]);
+        let block = |name, i| Mab::new(&mab, vb.pp(name).pp(i).pp("mab"));
+        let blocks = |name, n| (0..n).map(|i| block(name, i)).collect::<Result<Vec<_>>>();
         Ok(Self {
             encoders: blocks("encoders", c.num_encoder_blocks)?,
-            lin: Linear::new(c.channels, c.channels, true, pma.pp("lin"))?,
-            seed: pma.get_with_hints((1, k, c.channels), "seed", xavier)?,
-            pma: mab(pma)?,
+            pma: Pma::new(&mab, c.num_seed_points, vb.pp("pma"))?,
             decoders: blocks("decoders", c.num_decoder_blocks)?,
             config: c,
         })
@@ -144,40 +134,10 @@ impl SetTransformerAggregation {
         for encoder in &self.encoders {
             sets.x = encoder.forward(&sets.x, &sets, mode)?;
         }
-        sets.x = ops::relu(&self.lin.forward(&sets.x)?)?;
-        let seeds = self.seed.broadcast_as((groups, k, c))?.contiguous()?;
-        let mut out = self.pma.forward(&seeds, &sets, mode)?;
+        let mut out = self.pma.forward(&sets, mode)?;
         for decoder in &self.decoders {
             out = decoder.forward(&out, &Sets { x: out.clone(), mask: None }, mode)?;
         }
         Ok(if concat { out.reshape((groups, k * c))? } else { out.mean(1)? })
     }
-}
-
-/// The sets of rows, padded to the largest of them.
-fn pad(x: &Tensor, rows: &EdgeIndex) -> Result<Sets> {
-    struct Slots(EdgeIndex);
-    let sizes = rows.in_degrees();
-    let (b, s) = (sizes.len(), sizes.iter().max().map_or(1, |n| (*n).max(1) as usize));
-    let slots = rows.try_attachment(|| {
-        let mut next: Vec<u32> = (0..b as u32).map(|i| i * s as u32).collect();
-        let slot = |group: &u32| {
-            let slot = &mut next[*group as usize];
-            *slot += 1;
-            *slot - 1
-        };
-        let slots: Vec<u32> = rows.destination().iter().map(slot).collect();
-        EdgeIndex::bipartite(rows.source().to_vec(), slots, rows.num_src(), b * s).map(Slots)
-    })?;
-    let padded = ops::scatter(x, &slots.0, Reduce::Sum)?.reshape((b, s, x.dim(1)?))?;
-    // Large enough to make a weight 0, and finite, so that a set without rows has no NaN.
-    let masked = if x.dtype() == DType::F16 { -6e4 } else { -1e30 };
-    let mask = sizes.iter().flat_map(|n| (0..s as u32).map(move |i| if i < *n { 0.0 } else { masked }));
-    let filled = sizes.iter().map(|n| if *n > 0 { 1f64 } else { 0.0 });
-    let tensor = |values: Vec<f64>, shape: &[usize]| -> Result<Tensor> {
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(x.dtype())?.to_device(x.device())?)
-    };
-    let elements = tensor(mask.collect(), &[b, 1, 1, s])?;
-    let filled = tensor(filled.collect(), &[b, 1, 1, 1])?;
-    Ok(Sets { x: padded, mask: Some(Mask { elements, filled }) })
 }

@@ -78,7 +78,12 @@ impl BatchNorm {
     /// # Errors
     /// If `allow_single_element` is wanted without running statistics, or `vb` has no such parameters.
     pub fn new(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
-        let (c, vb) = (config.clone(), vb.pp("module"));
+        Self::bare(config, vb.pp("module"))
+    }
+
+    /// As [`new`](Self::new), with the names of `torch.nn.BatchNorm1d`: without `module`.
+    pub(crate) fn bare(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
+        let c = config.clone();
         if c.allow_single_element && !c.track_running_stats {
             let expected = "false, because track_running_stats = false";
             return Err(Error::argument(LAYER, "allow_single_element", expected, "true"));

@@ -41,6 +41,11 @@ impl LayerNormConfig {
     pub fn new(in_channels: usize) -> Self {
         Self { in_channels, eps: config::eps(), affine: true, mode: LayerNormMode::Graph }
     }
+
+    /// `torch.nn.LayerNorm`: over the channels of each node.
+    pub fn by_node(in_channels: usize) -> Self {
+        Self { mode: LayerNormMode::Node, ..Self::new(in_channels) }
+    }
 }
 
 /// Layer normalisation (Ba, Kiros, Hinton 2016, eq. 4), over each node or over each graph.

@@ -9,9 +9,11 @@ mod dense;
 mod dgl;
 mod edge;
 mod function;
+mod global;
 mod model;
 mod norm;
 mod relational;
+mod pool;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -33,6 +35,8 @@ const FAMILIES: &[&[Entry]] = &[
     edge::LAYERS,
     baseline::LAYERS,
     relational::LAYERS,
+    pool::LAYERS,
+    global::LAYERS,
 ];
 
 /// A layer.

@@ -1,12 +1,12 @@
 //! Whole models.
 
 use anyhow::Result;
-use candle_geometric::models::ModelConfig;
+use candle_geometric::models::{AttentiveFp, ModelConfig};
 use candle_geometric::nn::Mode;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::{Entry, Setting, config, nodes};
+use super::{Entry, Setting, config, graphs, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, rows};
 
@@ -35,6 +35,20 @@ pub(super) const LAYERS: &[Entry] = &[
             Setting::graph(),
         )],
     ),
+    Entry::new(
+        "AttentiveFP",
+        attentive_fp,
+        &[
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 4, "out_channels": 2, "edge_dim": 3, "num_layers": 2, "num_timesteps": 2}"#,
+                Setting::graph().edge_attr(3).batch(),
+            ),
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 4, "out_channels": 2, "edge_dim": 1, "num_layers": 1, "num_timesteps": 1}"#,
+                Setting::graph().edge_attr(1).batch(),
+            ),
+        ],
+    ),
 ];
 
 pub(super) fn gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
@@ -47,6 +61,13 @@ pub(super) fn gcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result
 
 pub(super) fn graph_sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     model("GraphSAGE", kwargs, vb, inputs)
+}
+
+fn attentive_fp(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let model = AttentiveFp::new(&config(kwargs, inputs)?, vb)?;
+    let (x, edge_attr) = (inputs.get("x")?, inputs.get("edge_attr")?);
+    let batch = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
+    Ok(vec![("", model.forward(x, &inputs.edges()?, edge_attr, &batch, Mode::Eval)?)])
 }
 
 fn model(architecture: &str, kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {

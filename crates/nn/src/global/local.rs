@@ -1,0 +1,55 @@
+use std::fmt::Debug;
+
+use candle_core::Tensor;
+use candle_geometric_graph::EdgeIndex;
+
+use crate::conv::{GatConv, Gatv2Conv, GcnConv, SageConv, TransformerConv};
+use crate::{Error, Mode, Result};
+
+/// A layer over the edges of a graph that works beside a global attention: one of this crate, or your own.
+pub trait LocalConv: Debug + Send + Sync {
+    /// The new features of the nodes, as many as x has.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or `edge_attr` is given to a layer that takes none or lacking where one is wanted.
+    fn forward_local(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor>;
+}
+
+macro_rules! local_conv {
+    ($($layer:ty),*) => {$(
+        impl LocalConv for $layer {
+            fn forward_local(
+                &self,
+                x: &Tensor,
+                edges: &EdgeIndex,
+                edge_attr: Option<&Tensor>,
+                mode: Mode,
+            ) -> Result<Tensor> {
+                self.forward_edges(x, edges, edge_attr, mode)
+            }
+        }
+    )*};
+}
+
+local_conv!(GatConv, Gatv2Conv, TransformerConv, GcnConv);
+
+impl LocalConv for SageConv {
+    fn forward_local(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        match edge_attr {
+            None => self.forward_t(x, edges, mode),
+            Some(a) => Err(Error::argument("SageConv", "edge_attr", "none", format!("{:?}", a.dims()))),
+        }
+    }
+}
