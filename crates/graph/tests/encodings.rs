@@ -1,9 +1,9 @@
 //! Positional encodings against dense matrices and known graphs.
 
+use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::encodings::{laplacian_eigenvector_pe, random_walk_pe};
 use candle_geometric_graph::rng::Stream;
 use candle_geometric_graph::transforms::to_undirected;
-use candle_geometric_graph::EdgeIndex;
 
 fn random(nodes: u32, edges: usize, seed: u64) -> EdgeIndex {
     let mut random = Stream::new(seed, 0).sequence();

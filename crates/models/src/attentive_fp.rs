@@ -172,7 +172,10 @@ impl AttentiveFp {
         }
         let entries = batch.num_edges();
         if entries != n {
-            return Err(Error::config(NAME, format!("batch: expected {n} entries, one per node, got {entries}")));
+            return Err(Error::config(
+                NAME,
+                format!("batch: expected {n} entries, one per node, got {entries}"),
+            ));
         }
         Ok(())
     }
@@ -218,7 +221,8 @@ impl GateConv {
         let values = self.lin2.forward(x)?;
         let none = Tensor::zeros((x.dim(0)?, 1), x.dtype(), x.device())?;
         let drop = mode.dropout(p);
-        let out = ops::additive_attention(&values, &none, Some(&of_node), Some(&of_edge), edges, SLOPE, drop)?;
+        let out =
+            ops::additive_attention(&values, &none, Some(&of_node), Some(&of_edge), edges, SLOPE, drop)?;
         Ok(ops::bias_add(&out, &self.bias)?)
     }
 }

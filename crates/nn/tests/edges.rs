@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_nn::conv::{
-    HypergraphAttentionMode, EdgeGatConv, EdgeGatConvConfig, EgatConv, EgatConvConfig, GatConv, GatConvConfig,
-    HypergraphConv, HypergraphConvConfig,
+    EdgeGatConv, EdgeGatConvConfig, EgatConv, EgatConvConfig, GatConv, GatConvConfig,
+    HypergraphAttentionMode, HypergraphConv, HypergraphConvConfig,
 };
 use candle_geometric_nn::decoder::{
     ComplEx, ComplExConfig, ConvE, ConvEConfig, DistMult, DistMultConfig, MlpDecoder, MlpDecoderConfig,

@@ -80,8 +80,7 @@ impl GraphMultisetTransformer {
     /// If `heads` does not divide `channels`, another number is out of range, or `vb` has no such parameters.
     pub fn new(config: &GraphMultisetTransformerConfig, vb: VarBuilder) -> Result<Self> {
         let c = config;
-        let mab =
-            MabConfig { channels: c.channels, heads: c.heads, norm: c.layer_norm, dropout: c.dropout };
+        let mab = MabConfig { channels: c.channels, heads: c.heads, norm: c.layer_norm, dropout: c.dropout };
         mab.check(LAYER)?;
         if c.k == 0 {
             return Err(Error::argument(LAYER, "k", "at least 1", "0"));

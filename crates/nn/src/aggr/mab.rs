@@ -4,8 +4,8 @@ use candle_core::{D, Tensor};
 use candle_geometric_ops as ops;
 use candle_nn::{VarBuilder, ops::softmax};
 
-use crate::norm::{LayerNorm, LayerNormConfig};
 use crate::multihead::MultiheadMaps;
+use crate::norm::{LayerNorm, LayerNormConfig};
 use crate::{Error, Linear, Mode, Result, dropout};
 
 /// Sets padded to one size: elements `[B, S, C]`; no mask where every set is full.

@@ -98,8 +98,7 @@ impl SetTransformerAggregation {
     /// If `heads` does not divide `channels`, another number is out of range, or `vb` has no such parameters.
     pub fn new(config: &SetTransformerAggregationConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        let mab =
-            MabConfig { channels: c.channels, heads: c.heads, norm: c.layer_norm, dropout: c.dropout };
+        let mab = MabConfig { channels: c.channels, heads: c.heads, norm: c.layer_norm, dropout: c.dropout };
         mab.check(LAYER)?;
         if c.num_seed_points == 0 {
             return Err(Error::argument(LAYER, "num_seed_points", "at least 1", "0"));

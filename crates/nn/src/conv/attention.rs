@@ -283,12 +283,6 @@ pub(crate) fn check_slope(layer: &'static str, negative_slope: f64) -> Result<()
     Err(Error::argument(layer, "negative_slope", "a finite number", negative_slope.to_string()))
 }
 
-/// The features of the destinations, for a layer that has nothing without them.
-pub(super) fn destinations<'a>(layer: &'static str, x: Nodes<'a>) -> Result<&'a Tensor> {
-    let expected = "features of the destinations, which this layer needs";
-    x.destination().ok_or_else(|| Error::argument(layer, "x_dst", expected, "none"))
-}
-
 /// The edges, with one self-loop per node where the layer adds them.
 pub(super) fn looped(edges: &EdgeIndex, add_self_loops: bool) -> Result<EdgeIndex> {
     match add_self_loops {

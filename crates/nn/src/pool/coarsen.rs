@@ -56,7 +56,8 @@ struct Product {
 
 impl Product {
     fn new(left: &Rows, right: &Rows, columns: usize) -> Self {
-        let mut all = Self { rows: Vec::with_capacity(left.len()), left: vec![], right: vec![], entry: vec![] };
+        let mut all =
+            Self { rows: Vec::with_capacity(left.len()), left: vec![], right: vec![], entry: vec![] };
         let (mut entries, mut first) = (0u32, 0u32);
         // The entry of each column; one before `first` is that of an earlier row.
         let mut last = vec![None; columns];

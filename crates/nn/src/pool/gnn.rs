@@ -103,7 +103,6 @@ impl Gnn {
 }
 
 fn read<T: DeserializeOwned>(layer: &'static str, kwargs: &Value) -> Result<T> {
-    serde_json::from_value(kwargs.clone()).map_err(|e| {
-        Error::argument(layer, "gnn_kwargs", "arguments of the GNN", format!("{kwargs}: {e}"))
-    })
+    serde_json::from_value(kwargs.clone())
+        .map_err(|e| Error::argument(layer, "gnn_kwargs", "arguments of the GNN", format!("{kwargs}: {e}")))
 }

@@ -46,7 +46,8 @@ impl Keep {
                     let falling = score[j as usize].total_cmp(&score[i as usize]);
                     graph(i).cmp(&graph(j)).then(falling).then(i.cmp(&j))
                 });
-                let share = |&n: &u32| if ratio < 1.0 { (ratio * f64::from(n)).ceil() } else { ratio.floor() };
+                let share =
+                    |&n: &u32| if ratio < 1.0 { (ratio * f64::from(n)).ceil() } else { ratio.floor() };
                 let mut left: Vec<f64> = batch.in_degrees().iter().map(share).collect();
                 order.retain(|&i| {
                     let left = &mut left[graph(i)];

@@ -201,10 +201,7 @@ fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
 }
 
 /// A layer on nodes and their graphs. PyG's layers take `[B, N, F]`: graphs of equal size side by side.
-fn attention(
-    inputs: &Inputs,
-    layer: impl FnOnce(&Tensor, &EdgeIndex) -> Result<Tensor>,
-) -> Result<Outputs> {
+fn attention(inputs: &Inputs, layer: impl FnOnce(&Tensor, &EdgeIndex) -> Result<Tensor>) -> Result<Outputs> {
     let x = inputs.get("x")?;
     let &[graphs, size, channels] = x.dims() else {
         return Ok(vec![("", layer(x, &inputs.graphs(rows(x, "x")?, None)?)?)]);

@@ -12,8 +12,8 @@ mod function;
 mod global;
 mod model;
 mod norm;
-mod relational;
 mod pool;
+mod relational;
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;

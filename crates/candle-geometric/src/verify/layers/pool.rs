@@ -49,7 +49,10 @@ pub(super) const LAYERS: &[Entry] = &[
         "MemPooling",
         memory,
         &[
-            graphs(r#"{"in_channels": 5, "out_channels": 4, "heads": 2, "num_clusters": 3}"#, Setting::nodes()),
+            graphs(
+                r#"{"in_channels": 5, "out_channels": 4, "heads": 2, "num_clusters": 3}"#,
+                Setting::nodes(),
+            ),
             graphs(
                 r#"{"in_channels": 5, "out_channels": 4, "heads": 1, "num_clusters": 2, "tau": 10}"#,
                 Setting::nodes(),
