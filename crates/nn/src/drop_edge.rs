@@ -13,11 +13,11 @@ use crate::{Error, Mode, Result};
 /// use candle_geometric_graph::{EdgeIndex, rng::Generator};
 /// use candle_geometric_nn::{DropEdge, Mode};
 /// # fn main() -> Result<(), candle_geometric_nn::Error> {
-/// let edges = EdgeIndex::new(vec![0, 1, 2, 3], vec![1, 2, 3, 0], 4)?;
+/// let edges = EdgeIndex::from_pairs((0..100).map(|i| (i, i + 1)), 101)?;
 /// let drop = DropEdge { p: 0.5, force_undirected: false };
 /// assert_eq!(drop.forward(&edges, Mode::Eval)?.edges, edges);
 /// let fewer = drop.forward(&edges, Mode::Train(&Generator::new(1)))?.edges;
-/// assert!(fewer.num_edges() < 4);
+/// assert!((30..70).contains(&fewer.num_edges()));
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
