@@ -118,7 +118,7 @@ impl MlpConfig {
             Module::Activation(..) => None,
         });
         let (input, output) = maps.next()?;
-        Some((input, maps.last().map_or(output, |(_, output)| output)))
+        Some((input, maps.next_back().map_or(output, |(_, output)| output)))
     }
 }
 
