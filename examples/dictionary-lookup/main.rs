@@ -4,6 +4,7 @@
 mod data;
 mod plot;
 
+use candle_geometric::candle_nn::Init;
 use candle_geometric::nn::conv::{GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig};
 use candle_geometric::nn::{Linear, SeededVarMap};
 use candle_geometric::ops;
@@ -14,6 +15,7 @@ use candle_geometric_examples::Arguments;
 use data::{Batch, Dictionaries};
 
 const HIDDEN: usize = 128;
+const NORMAL: Init = Init::Randn { mean: 0.0, stdev: 1.0 };
 
 /// One layer with one head, between an embedding and a classifier.
 struct Model {
@@ -59,7 +61,11 @@ impl Model {
             }
         };
         Ok(Self {
-            embedding: Linear::new(2 * k, HIDDEN, true, vb.pp("embedding"))?,
+            // Normal numbers, as PyTorch's `Embedding` starts.
+            embedding: Linear::from_tensors(
+                vb.get_with_hints((HIDDEN, 2 * k), "embedding.weight", NORMAL)?,
+                None,
+            ),
             layer,
             classifier: Linear::new(HIDDEN, k, true, vb.pp("classifier"))?,
         })
@@ -88,18 +94,34 @@ impl Model {
 
 /// What a model reached, as shares of right answers.
 struct Reached {
+    seed: u64,
     epochs: usize,
     train: f64,
     test: f64,
 }
 
+/// The best on the training set of so many initialisations: some end where the attention is sure of wrong keys.
+fn best(kind: Kind, data: &Dictionaries, starts: u64, epochs: usize) -> anyhow::Result<Reached> {
+    let mut best = train(kind, data, 0, epochs)?;
+    for seed in 1..starts {
+        if best.train == 1.0 {
+            break;
+        }
+        let other = train(kind, data, seed, epochs)?;
+        if other.train > best.train {
+            best = other;
+        }
+    }
+    Ok(best)
+}
+
 /// Trains until every answer on the training set is right, or for so many epochs.
-fn train(kind: Kind, data: &Dictionaries, epochs: usize) -> anyhow::Result<Reached> {
-    let map = SeededVarMap::new(0);
+fn train(kind: Kind, data: &Dictionaries, seed: u64, epochs: usize) -> anyhow::Result<Reached> {
+    let map = SeededVarMap::new(seed);
     let model = Model::new(kind, data.k, map.var_builder(DType::F32, &Device::Cpu))?;
     let adam = OptimizerConfig::Adam(AdamConfig { lr: 1e-3, ..AdamConfig::default() });
     let mut optimizer = Optimizer::new(&adam, &map.vars())?;
-    let mut reached = Reached { epochs, train: 0.0, test: 0.0 };
+    let mut reached = Reached { seed, epochs, train: 0.0, test: 0.0 };
     for epoch in 1..=epochs {
         for batch in &data.train {
             let loss = MaskedLoss::new(&batch.targets, &vec![true; batch.labels.len()], "all queries")?;
@@ -118,17 +140,19 @@ fn train(kind: Kind, data: &Dictionaries, epochs: usize) -> anyhow::Result<Reach
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::read()?;
-    let (sizes, graphs, epochs) = if arguments.quick { (5..=6, 400, 40) } else { (10..=20, 2000, 50) };
+    let (sizes, graphs, starts, epochs) =
+        if arguments.quick { (5..=6, 400, 2, 20) } else { (10..=20, 1000, 8, 10) };
     let mut lines = Kind::ALL.map(|kind| plot::Line { name: kind.name(), train: vec![], test: vec![] });
-    println!("  k  layer   epochs   train    test");
+    println!("  k  layer   start  epochs   train    test");
     for k in sizes {
         let data = Dictionaries::generate(k, graphs, graphs / 4, 0)?;
         for (kind, line) in Kind::ALL.into_iter().zip(&mut lines) {
-            let reached = train(kind, &data, epochs)?;
+            let reached = best(kind, &data, starts, epochs)?;
             let percent = |share: f64| 100.0 * share;
             println!(
-                "{k:>3}  {:<6}  {:>6}  {:>5.1} %  {:>5.1} %",
+                "{k:>3}  {:<6}  {:>5}  {:>6}  {:>5.1} %  {:>5.1} %",
                 kind.name(),
+                reached.seed,
                 reached.epochs,
                 percent(reached.train),
                 percent(reached.test)
