@@ -140,8 +140,11 @@ fn train(kind: Kind, data: &Dictionaries, seed: u64, epochs: usize) -> anyhow::R
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::read()?;
-    let (sizes, graphs, starts, epochs) =
-        if arguments.quick { (5..=6, 400, 2, 20) } else { (10..=20, 1000, 8, 10) };
+    let (sizes, graphs, starts, epochs) = if arguments.quick {
+        (vec![5, 6], 400, 2, 20)
+    } else {
+        ((10..=20).step_by(2).collect(), 1000, 5, 10)
+    };
     let mut lines = Kind::ALL.map(|kind| plot::Line { name: kind.name(), train: vec![], test: vec![] });
     println!("  k  layer   start  epochs   train    test");
     for k in sizes {
