@@ -100,7 +100,7 @@ struct Reached {
     test: f64,
 }
 
-/// The best on the training set of so many initialisations: some end where the attention is sure of wrong keys.
+/// The best on the training set of so many initialisations: not every one comes to the solution.
 fn best(kind: Kind, data: &Dictionaries, starts: u64, epochs: usize) -> anyhow::Result<Reached> {
     let mut best = train(kind, data, 0, epochs)?;
     for seed in 1..starts {
