@@ -1,4 +1,5 @@
 //! Positional encodings against dense matrices and known graphs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::encodings::{laplacian_eigenvector_pe, random_walk_pe};

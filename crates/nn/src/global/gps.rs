@@ -128,7 +128,7 @@ impl GpsConv {
     /// If an argument is out of range or not known, or `vb` has no such parameters.
     pub fn new(config: &GpsConvConfig, conv: Option<Arc<dyn LocalConv>>, vb: VarBuilder) -> Result<Self> {
         let (c, channels) = (config.clone(), config.channels);
-        check_heads(LAYER, channels, c.heads, c.dropout)?;
+        check_heads(LAYER, "heads", channels, c.heads, c.dropout)?;
         let attn = match c.attn_type {
             AttentionType::Multihead => {
                 let config = c.of_attention([("embed_dim", channels), ("num_heads", c.heads)])?;

@@ -43,10 +43,16 @@ fn check(layer: &'static str, x: &Tensor, channels: usize, batch: Option<&EdgeIn
 }
 
 /// Checks the numbers that all global attentions have.
-fn check_heads(layer: &'static str, channels: usize, heads: usize, dropout: f64) -> Result<()> {
+fn check_heads(
+    layer: &'static str,
+    argument: &'static str,
+    channels: usize,
+    heads: usize,
+    dropout: f64,
+) -> Result<()> {
     if heads == 0 || channels == 0 || !channels.is_multiple_of(heads) {
         let expected = format!("a divisor of the {channels} channels");
-        return Err(Error::argument(layer, "heads", expected, heads.to_string()));
+        return Err(Error::argument(layer, argument, expected, heads.to_string()));
     }
     if !(0.0..=1.0).contains(&dropout) {
         return Err(Error::argument(layer, "dropout", "a probability in [0, 1]", dropout.to_string()));

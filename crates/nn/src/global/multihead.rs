@@ -70,7 +70,7 @@ impl MultiheadAttention {
     /// If `num_heads` does not divide `embed_dim`, `dropout` is no probability, or `vb` has no such parameters.
     pub fn new(config: &MultiheadAttentionConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        check_heads(LAYER, c.embed_dim, c.num_heads, c.dropout)?;
+        check_heads(LAYER, "num_heads", c.embed_dim, c.num_heads, c.dropout)?;
         Ok(Self { maps: MultiheadMaps::new(c.embed_dim, c.bias, vb)?, config: c })
     }
 

@@ -92,7 +92,7 @@ impl PerformerAttention {
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &PerformerAttentionConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        check_heads(LAYER, c.channels, c.heads, c.dropout)?;
+        check_heads(LAYER, "heads", c.channels, c.heads, c.dropout)?;
         let d = c.head_channels.unwrap_or(c.channels / c.heads);
         let inner = d.saturating_mul(c.heads);
         let rows = (d as f64 * (d as f64).ln()) as usize;

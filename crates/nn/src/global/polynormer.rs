@@ -143,7 +143,7 @@ struct Local {
 
 #[derive(Debug, Clone)]
 enum Conv {
-    Gat(GatConv),
+    Gat(Box<GatConv>),
     Gcn(GcnConv),
 }
 
@@ -162,7 +162,7 @@ impl Polynormer {
                 return Err(Error::argument(LAYER, argument, "a probability in [0, 1]", p.to_string()));
             }
         }
-        check_heads(LAYER, inner, c.heads, 0.0)?;
+        check_heads(LAYER, "heads", inner, c.heads, 0.0)?;
         if c.local_layers == 0 {
             return Err(Error::argument(LAYER, "local_layers", "at least 1", "0"));
         }
@@ -263,7 +263,7 @@ impl Local {
                 bias: false,
                 ..GatConvConfig::new(inputs, c.hidden_channels)
             };
-            Conv::Gat(GatConv::new(&config, conv)?)
+            Conv::Gat(Box::new(GatConv::new(&config, conv)?))
         } else {
             Conv::Gcn(GcnConv::new(&GcnConvConfig::new(inputs, inner), conv)?)
         };

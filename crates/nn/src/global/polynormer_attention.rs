@@ -97,7 +97,7 @@ impl PolynormerAttention {
     pub fn new(config: &PolynormerAttentionConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
         let inner = c.heads.saturating_mul(c.head_channels);
-        check_heads(LAYER, inner, c.heads, c.dropout)?;
+        check_heads(LAYER, "heads", inner, c.heads, c.dropout)?;
         if !c.beta.is_finite() {
             return Err(Error::argument(LAYER, "beta", "a finite number", c.beta.to_string()));
         }

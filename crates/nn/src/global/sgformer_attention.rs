@@ -70,7 +70,7 @@ impl SgFormerAttention {
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &SgFormerAttentionConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
-        check_heads(LAYER, c.channels, c.heads, 0.0)?;
+        check_heads(LAYER, "heads", c.channels, c.heads, 0.0)?;
         let d = c.head_channels.unwrap_or(c.channels / c.heads);
         if d == 0 {
             return Err(crate::Error::argument(LAYER, "head_channels", "at least 1", "0"));

@@ -154,7 +154,8 @@ impl Setting {
 
 /// Runs everything on a layer. Gives the names of the checks and how each ended.
 pub(crate) fn run(layer: Layer, trial: &Trial) -> Vec<(&'static str, Result<()>)> {
-    let checks: [(&'static str, fn(&Bench<'_>) -> Result<()>); 8] = [
+    type Check = fn(&Bench<'_>) -> Result<()>;
+    let checks: [(&'static str, Check); 8] = [
         ("gradients are finite differences", |b| b.differences()),
         ("the order of nodes and edges does not matter", |b| b.permutations()),
         ("batch-mates do not matter", |b| b.batches()),
