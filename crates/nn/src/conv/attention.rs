@@ -245,10 +245,10 @@ impl Output {
     }
 }
 
-/// Features of the destinations, for a layer whose scores need them.
+/// Features of the destinations, for a layer that has nothing without them.
 pub(crate) fn destinations<'a>(layer: &'static str, x: Nodes<'a>) -> Result<&'a Tensor> {
     x.destination().ok_or_else(|| {
-        let expected = "features of the destinations, which the scores of this layer need";
+        let expected = "features of the destinations, which this layer needs";
         Error::argument(layer, "x_dst", expected, "none")
     })
 }
