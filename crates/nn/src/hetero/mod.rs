@@ -1,4 +1,4 @@
-//! Layers of graphs with types of nodes and edges ([`HeteroGraph`](candle_geometric_graph::HeteroGraph)).
+//! Layers of graphs with types of nodes and edges ([`candle_geometric_graph::HeteroGraph`]).
 //!
 //! Features come and go by type of nodes, as PyTorch Geometric's `x_dict`.
 
