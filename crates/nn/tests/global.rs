@@ -1,4 +1,5 @@
 //! Global attention: within each graph, and as dense matrices say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
