@@ -71,7 +71,7 @@ fn main() -> anyhow::Result<()> {
     let model = config.model.build(weights)?;
     let graph = &dataset.graph;
     let x = preprocess(&graph.x, config.data.normalize_features)?;
-    let layers = model.attention(&x, &graph.edge_index, None)?;
+    let layers = model.attention(&x, &graph.edge_index, None, None)?;
     let layers =
         layers.iter().map(|a| Weights::from_tensor(&a.edges, &a.alpha)).collect::<Result<Vec<_>, _>>()?;
     for layer in summarise(&layers, 3) {

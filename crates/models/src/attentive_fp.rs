@@ -1,13 +1,14 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_nn::conv::{GatConv, GatConvConfig};
-use candle_geometric_nn::{GruCell, Linear, Mode, dropout, init};
+use candle_geometric_nn::conv::{Attention, GatConv, GatConvConfig};
+use candle_geometric_nn::{GruCell, Linear, Mode, dropout, graphs, init};
 use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::check_sizes;
-use crate::{Error, Result};
+use crate::config::Architecture;
+use crate::{GraphModel, Level, Result};
 
 const NAME: &str = "AttentiveFP";
 /// The slope of every leaky ReLU.
@@ -52,7 +53,7 @@ pub struct AttentiveFpConfig {
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_geometric_graph::EdgeIndex;
-/// use candle_geometric_models::{AttentiveFp, AttentiveFpConfig};
+/// use candle_geometric_models::{AttentiveFp, AttentiveFpConfig, GraphModel};
 /// use candle_geometric_nn::{Mode, SeededVarMap};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let config = AttentiveFpConfig {
@@ -62,7 +63,7 @@ pub struct AttentiveFpConfig {
 /// let (bonds, batch) = (EdgeIndex::new(vec![0, 1], vec![1, 0], 3)?, EdgeIndex::from_batch(&[0, 0, 1], 2)?);
 /// let x = Tensor::ones((3, 9), DType::F32, &Device::Cpu)?;
 /// let edge_attr = Tensor::ones((2, 3), DType::F32, &Device::Cpu)?;
-/// assert_eq!(model.forward(&x, &bonds, &edge_attr, &batch, Mode::Eval)?.dims(), [2, 1]);
+/// assert_eq!(model.forward_batch(&x, &bonds, Some(&edge_attr), Some(&batch), Mode::Eval)?.dims(), [2, 1]);
 /// # Ok(()) }
 /// ```
 pub struct AttentiveFp {
@@ -118,22 +119,7 @@ impl AttentiveFp {
         &self.config
     }
 
-    /// The outputs of each molecule; `batch` is [`EdgeIndex::from_batch`].
-    ///
-    /// # Errors
-    /// If a shape does not fit or the graph is bipartite.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: &Tensor,
-        batch: &EdgeIndex,
-        mode: Mode<'_>,
-    ) -> Result<Tensor> {
-        self.check(x, edges, edge_attr, batch)?;
-        Ok(self.run(x, edges, edge_attr, batch, mode)?)
-    }
-
+    /// The outputs, and the attention of every layer if `seen` asks for it.
     fn run(
         &self,
         x: &Tensor,
@@ -141,43 +127,92 @@ impl AttentiveFp {
         edge_attr: &Tensor,
         batch: &EdgeIndex,
         mode: Mode<'_>,
+        mut seen: Option<&mut Vec<Attention>>,
     ) -> candle_geometric_nn::Result<Tensor> {
         let p = self.config.dropout;
         let next = |h: &Tensor, gru: &GruCell, state: &Tensor| -> candle_geometric_nn::Result<Tensor> {
             let h = dropout(&ops::elu(h, 1.0)?, p, mode)?;
             Ok(ops::relu(&gru.forward(&h, state)?)?)
         };
-        let mut x = ops::leaky_relu(&self.lin1.forward(x)?, SLOPE)?;
-        x = next(&self.gate_conv.forward(&x, edges, edge_attr, p, mode)?, &self.gru, &x)?;
-        for (conv, gru) in &self.atoms {
-            x = next(&conv.forward_t(&x, edges, mode)?, gru, &x)?;
+        let x = ops::leaky_relu(&self.lin1.forward(x)?, SLOPE)?;
+        let bonds = self.gate_conv.terms(&x, edges, edge_attr)?;
+        let mut atoms = next(&self.gate_conv.forward(&bonds, edges, p, mode)?, &self.gru, &x)?;
+        if let Some(seen) = seen.as_deref_mut() {
+            seen.push(bonds.attention(edges)?);
         }
-        let mut molecules = ops::relu(&ops::scatter(&x, batch, Reduce::Sum)?)?;
+        for (conv, gru) in &self.atoms {
+            if let Some(seen) = seen.as_deref_mut() {
+                seen.push(conv.forward_with_attention(&atoms, edges, None, mode)?.1);
+            }
+            atoms = next(&conv.forward_t(&atoms, edges, mode)?, gru, &atoms)?;
+        }
+        let mut molecules = ops::relu(&ops::scatter(&atoms, batch, Reduce::Sum)?)?;
         for _ in 0..self.config.num_timesteps {
-            let h = self.mol_conv.forward_t((&x, &molecules), batch, mode)?;
-            molecules = next(&h, &self.mol_gru, &molecules)?;
+            let pair = (&atoms, &molecules);
+            if let Some(seen) = seen.as_deref_mut() {
+                seen.push(self.mol_conv.forward_with_attention(pair, batch, None, mode)?.1);
+            }
+            molecules = next(&self.mol_conv.forward_t(pair, batch, mode)?, &self.mol_gru, &molecules)?;
         }
         self.lin2.forward(&dropout(&molecules, p, mode)?)
     }
 
-    fn check(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: &Tensor, batch: &EdgeIndex) -> Result<()> {
+    /// The bonds' features and the molecule of each atom, if all shapes fit.
+    fn check<'a>(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&'a Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<(&'a Tensor, EdgeIndex)> {
         let AttentiveFpConfig { in_channels, edge_dim, .. } = self.config;
         let n = edges.num_nodes().map_err(candle_geometric_nn::Error::from)?;
-        let expected = [("x", x, n, in_channels), ("edge_attr", edge_attr, edges.num_edges(), edge_dim)];
-        for (argument, tensor, rows, columns) in expected {
-            if tensor.dims() != [rows, columns] {
-                let got = format!("{argument}: expected [{rows}, {columns}], got {:?}", tensor.dims());
-                return Err(Error::config(NAME, got));
+        let wrong = |argument: &'static str, expected: [usize; 2], actual: String| {
+            candle_geometric_nn::Error::argument(NAME, argument, format!("{expected:?}"), actual)
+        };
+        if x.dims() != [n, in_channels] {
+            return Err(wrong("x", [n, in_channels], format!("{:?}", x.dims())).into());
+        }
+        let expected = [edges.num_edges(), edge_dim];
+        match edge_attr {
+            Some(e) if e.dims() == expected => Ok((e, graphs(NAME, n, batch)?)),
+            other => {
+                let actual = other.map_or("none".into(), |e| format!("{:?}", e.dims()));
+                Err(wrong("edge_attr", expected, actual).into())
             }
         }
-        let entries = batch.num_edges();
-        if entries != n {
-            return Err(Error::config(
-                NAME,
-                format!("batch: expected {n} entries, one per node, got {entries}"),
-            ));
-        }
-        Ok(())
+    }
+}
+
+impl GraphModel for AttentiveFp {
+    fn level(&self) -> Level {
+        Level::Graph
+    }
+
+    fn forward_batch(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor> {
+        let (edge_attr, batch) = self.check(x, edges, edge_attr, batch)?;
+        Ok(self.run(x, edges, edge_attr, &batch, mode, None)?)
+    }
+
+    /// Of the layers over bonds, then of each look of the molecules at their atoms, whose edges lead from atoms to molecules.
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>> {
+        let (edge_attr, batch) = self.check(x, edges, edge_attr, batch)?;
+        let mut seen = Vec::new();
+        self.run(x, edges, edge_attr, &batch, Mode::Eval, Some(&mut seen))?;
+        Ok(seen)
     }
 }
 
@@ -205,24 +240,64 @@ impl GateConv {
         })
     }
 
-    fn forward(
+    fn terms(
         &self,
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: &Tensor,
-        p: f64,
-        mode: Mode<'_>,
-    ) -> candle_geometric_nn::Result<Tensor> {
+    ) -> candle_geometric_nn::Result<GateTerms> {
         // W [x ‖ e] in two parts: that of the node is computed once for all its edges.
         let of_source = ops::gather_src(&ops::linear(x, &self.lin1.0, None)?, edges)?;
         let pairs = (of_source + ops::linear(edge_attr, &self.lin1.1, None)?)?;
-        let of_edge = ops::linear(&ops::leaky_relu(&pairs, SLOPE)?, &self.att_l, None)?;
-        let of_node = ops::linear(x, &self.att_r, None)?;
-        let values = self.lin2.forward(x)?;
-        let none = Tensor::zeros((x.dim(0)?, 1), x.dtype(), x.device())?;
+        Ok(GateTerms {
+            values: self.lin2.forward(x)?,
+            of_edge: ops::linear(&ops::leaky_relu(&pairs, SLOPE)?, &self.att_l, None)?,
+            of_node: ops::linear(x, &self.att_r, None)?,
+            none: Tensor::zeros((x.dim(0)?, 1), x.dtype(), x.device())?,
+        })
+    }
+
+    fn forward(
+        &self,
+        t: &GateTerms,
+        edges: &EdgeIndex,
+        p: f64,
+        mode: Mode<'_>,
+    ) -> candle_geometric_nn::Result<Tensor> {
+        let (of_node, of_edge) = (Some(&t.of_node), Some(&t.of_edge));
         let drop = mode.dropout(p);
-        let out =
-            ops::additive_attention(&values, &none, Some(&of_node), Some(&of_edge), edges, SLOPE, drop)?;
+        let out = ops::additive_attention(&t.values, &t.none, of_node, of_edge, edges, SLOPE, drop)?;
         Ok(ops::bias_add(&out, &self.bias)?)
+    }
+}
+
+/// What goes into the attention of the first layer.
+struct GateTerms {
+    values: Tensor,
+    of_edge: Tensor,
+    of_node: Tensor,
+    /// The scores of sources: what they have to say is in those of the edges.
+    none: Tensor,
+}
+
+impl GateTerms {
+    fn attention(&self, edges: &EdgeIndex) -> candle_geometric_nn::Result<Attention> {
+        let (of_node, of_edge) = (Some(&self.of_node), Some(&self.of_edge));
+        let alpha = ops::additive_attention_weights(&self.none, of_node, of_edge, edges, SLOPE)?;
+        Ok(Attention { edges: edges.clone(), alpha })
+    }
+}
+
+impl Architecture for AttentiveFpConfig {
+    fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    fn out_channels(&self) -> usize {
+        self.out_channels
+    }
+
+    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
+        Ok(Box::new(AttentiveFp::new(self, vb)?))
     }
 }

@@ -264,6 +264,7 @@ impl<C: Convolution> BasicGnn<C> {
         x: &Tensor,
         edges: &EdgeIndex,
         edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
     ) -> Result<Vec<Attention>> {
         let mut x = x.clone();
         let mut all = Vec::new();
@@ -271,7 +272,7 @@ impl<C: Convolution> BasicGnn<C> {
             let (result, attention) = conv.with_attention(&x, edges, edge_attr)?;
             all.extend(attention);
             x = match self.hidden.get(i) {
-                Some(hidden) => hidden.forward(&result, None, Mode::Eval)?,
+                Some(hidden) => hidden.forward(&result, batch, Mode::Eval)?,
                 None => result,
             };
         }

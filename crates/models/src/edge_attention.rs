@@ -3,12 +3,13 @@ use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::aggr::MeanAggregation;
 use candle_geometric_nn::conv::Attention;
 use candle_geometric_nn::edge::{EdgeAttentionConv, EdgeAttentionConvConfig};
-use candle_geometric_nn::{Activation, Error as LayerError, Linear, Mode, dropout};
+use candle_geometric_nn::{Activation, Linear, Mode, dropout, graphs};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::{check_sizes, one};
-use crate::{Error, Result};
+use crate::config::Architecture;
+use crate::{Error, GraphModel, Level, Result};
 
 const MODEL: &str = "EdgeAttentionClassifier";
 
@@ -53,7 +54,7 @@ impl EdgeAttentionClassifierConfig {
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use candle_geometric_graph::EdgeIndex;
-/// use candle_geometric_models::{EdgeAttentionClassifier, EdgeAttentionClassifierConfig};
+/// use candle_geometric_models::{EdgeAttentionClassifier, EdgeAttentionClassifierConfig, GraphModel};
 /// use candle_geometric_nn::{Mode, SeededVarMap};
 /// // Two graphs: nodes 0, 1 and nodes 2, 3.
 /// let edges = EdgeIndex::new(vec![0, 1, 2], vec![1, 0, 3], 4)?;
@@ -61,7 +62,7 @@ impl EdgeAttentionClassifierConfig {
 /// let x = Tensor::ones((4, 5), DType::F32, &Device::Cpu)?;
 /// let vb = SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);
 /// let model = EdgeAttentionClassifier::new(&EdgeAttentionClassifierConfig::new(5, 8, 3), vb)?;
-/// assert_eq!(model.forward(&x, &edges, None, Some(&graphs), Mode::Eval)?.dims(), [2, 3]);
+/// assert_eq!(model.forward_batch(&x, &edges, None, Some(&graphs), Mode::Eval)?.dims(), [2, 3]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -115,36 +116,6 @@ impl EdgeAttentionClassifier {
         &self.config
     }
 
-    /// The logits of every graph of a batch, where `batch` says which graph each node belongs to
-    /// ([`EdgeIndex::from_batch`]); without it all are one graph.
-    ///
-    /// # Errors
-    /// If shapes do not fit, or `edge_attr` is given to a model without `edge_dim` or lacking in one with it.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-        mode: Mode<'_>,
-    ) -> Result<Tensor> {
-        Ok(self.run(x, edges, edge_attr, batch, mode)?.0)
-    }
-
-    /// The attention of both layers, in evaluation mode: how much each edge matters to its graph.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn attention(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-    ) -> Result<[Attention; 2]> {
-        Ok(self.run(x, edges, edge_attr, batch, Mode::Eval)?.1)
-    }
-
     fn run(
         &self,
         x: &Tensor,
@@ -158,10 +129,49 @@ impl EdgeAttentionClassifier {
         let h = dropout(&Activation::Relu.forward(&h)?, p, mode)?;
         let (h, second) = self.conv2.forward_with_attention(&h, edges, edge_attr, batch, mode)?;
         let h = Activation::Relu.forward(&h)?;
-        let one = || EdgeIndex::from_batch(&vec![0; x.dims().first().copied().unwrap_or(0)], 1);
-        let graphs = batch.map_or_else(one, |batch| Ok(batch.clone())).map_err(LayerError::from)?;
-        let pooled = MeanAggregation::default().forward(&h, &graphs)?;
+        let pooled = MeanAggregation::default().forward(&h, &graphs(MODEL, h.dim(0)?, batch)?)?;
         let hidden = dropout(&Activation::Relu.forward(&self.lin1.forward(&pooled)?)?, p, mode)?;
         Ok((self.lin2.forward(&hidden)?, [first, second]))
+    }
+}
+
+impl GraphModel for EdgeAttentionClassifier {
+    fn level(&self) -> Level {
+        Level::Graph
+    }
+
+    fn forward_batch(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+        mode: Mode<'_>,
+    ) -> Result<Tensor> {
+        Ok(self.run(x, edges, edge_attr, batch, mode)?.0)
+    }
+
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>> {
+        Ok(self.run(x, edges, edge_attr, batch, Mode::Eval)?.1.into())
+    }
+}
+
+impl Architecture for EdgeAttentionClassifierConfig {
+    fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    fn out_channels(&self) -> usize {
+        self.out_channels
+    }
+
+    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
+        Ok(Box::new(EdgeAttentionClassifier::new(self, vb)?))
     }
 }

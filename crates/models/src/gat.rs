@@ -5,6 +5,7 @@ use candle_geometric_nn::conv::{Attention, GatConv, GatConvConfig, Gatv2Conv, Ga
 use candle_nn::VarBuilder;
 
 use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, check_sizes};
+use crate::config::Architecture;
 use crate::{GraphModel, Result};
 
 basic_gnn_config! {
@@ -187,7 +188,27 @@ impl GraphModel for Gat {
         self.0.forward(x, edges, edge_attr, batch, mode)
     }
 
-    fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>> {
-        self.0.attention(x, edges, edge_attr)
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>> {
+        self.0.attention(x, edges, edge_attr, batch)
+    }
+}
+
+impl Architecture for GatConfig {
+    fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    fn out_channels(&self) -> usize {
+        self.out_channels.unwrap_or(self.hidden_channels)
+    }
+
+    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
+        Ok(Box::new(Gat::new(self, vb)?))
     }
 }

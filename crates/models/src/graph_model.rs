@@ -5,13 +5,29 @@ use candle_geometric_nn::conv::Attention;
 
 use crate::Result;
 
-/// A model that computes an output for every node of a graph.
+/// What each row of a model's output belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// A node of the graph.
+    Node,
+    /// A graph of the batch.
+    Graph,
+}
+
+/// A model that computes an output for every node of a graph, or for every graph of a batch.
 pub trait GraphModel: Send + Sync {
-    /// The output for each node: `[N, out_channels]` (logits, where the task is classification) of `x`, `[N, in_channels]`.
+    /// What a row of the output belongs to.
+    fn level(&self) -> Level {
+        Level::Node
+    }
+
+    /// The outputs of `x`, `[N, in_channels]`: `[N, out_channels]` for a model of nodes, `[B, out_channels]` for one of graphs
+    /// (logits, where the task is classification).
     ///
     /// `edge_attr` is what the architecture takes with an edge: features `[E, edge_dim]` for a `Gat` that was made
     /// with `edge_dim`, a weight `[E]` for a `Gcn`, in the order of `edges`. `batch` is the graph of each node, as
-    /// [`EdgeIndex::from_batch`] makes it, for norms that look at graphs; without it they take all nodes for one graph.
+    /// [`EdgeIndex::from_batch`] makes it, for models of graphs and for norms that look at graphs; without it all nodes are
+    /// one graph.
     ///
     /// # Errors
     /// If shapes, types or devices do not fit, or `edge_attr` is given to a model that takes none or lacking where one is
@@ -42,8 +58,14 @@ pub trait GraphModel: Send + Sync {
     /// The attention of every layer that has any, in evaluation mode, first layer first; none for a model without attention.
     ///
     /// # Errors
-    /// As [`GraphModel::forward_t`].
-    fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>>;
+    /// As [`GraphModel::forward_batch`].
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>>;
 
     /// [`GraphModel::forward_t`] in evaluation mode, without edge attributes.
     ///

@@ -6,6 +6,7 @@ use candle_geometric_nn::conv::{Attention, SageConv, SageConvConfig};
 use candle_nn::VarBuilder;
 
 use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config};
+use crate::config::Architecture;
 use crate::{Error, GraphModel, Result};
 
 basic_gnn_config! {
@@ -89,7 +90,27 @@ impl GraphModel for GraphSage {
         self.0.forward(x, edges, edge_attr, batch, mode)
     }
 
-    fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>> {
-        self.0.attention(x, edges, edge_attr)
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>> {
+        self.0.attention(x, edges, edge_attr, batch)
+    }
+}
+
+impl Architecture for GraphSageConfig {
+    fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    fn out_channels(&self) -> usize {
+        self.out_channels.unwrap_or(self.hidden_channels)
+    }
+
+    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
+        Ok(Box::new(GraphSage::new(self, vb)?))
     }
 }

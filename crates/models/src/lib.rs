@@ -32,7 +32,7 @@ pub use entry::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weight
 pub use error::Error;
 pub use gat::{Gat, GatConfig};
 pub use gcn::{Gcn, GcnConfig};
-pub use graph_model::GraphModel;
+pub use graph_model::{GraphModel, Level};
 pub use graph_sage::{GraphSage, GraphSageConfig};
 pub use paper_gat::{PaperGat, PaperGatConfig};
 pub use weights::{Parameter, Problem, Tensors};

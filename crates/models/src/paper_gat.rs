@@ -6,6 +6,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::check_sizes;
+use crate::config::Architecture;
 use crate::{GraphModel, Result};
 
 /// The arguments of [`PaperGat`]; the defaults are the paper's for Cora.
@@ -118,7 +119,13 @@ impl GraphModel for PaperGat {
         Ok(self.conv2.forward_edges(&x, edges, edge_attr, mode)?)
     }
 
-    fn attention(&self, x: &Tensor, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Vec<Attention>> {
+    fn attention(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        _: Option<&EdgeIndex>,
+    ) -> Result<Vec<Attention>> {
         let (x, first) = self.conv1.forward_with_attention(x, edges, edge_attr, Mode::Eval)?;
         let (_, second) =
             self.conv2.forward_with_attention(&ELU.forward(&x)?, edges, edge_attr, Mode::Eval)?;
@@ -127,3 +134,17 @@ impl GraphModel for PaperGat {
 }
 
 const ELU: Activation = Activation::Elu { alpha: 1.0 };
+
+impl Architecture for PaperGatConfig {
+    fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
+    fn out_channels(&self) -> usize {
+        self.out_channels
+    }
+
+    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
+        Ok(Box::new(PaperGat::new(self, vb)?))
+    }
+}

@@ -192,5 +192,5 @@ fn what_comes_with_an_edge_is_used_or_refused() {
     let gcn = model("GCN", json!({}));
     let (plain, weighted) = (run(&*gcn, None).unwrap(), run(&*gcn, Some(&weight)).unwrap());
     assert_ne!(plain.to_vec2::<f32>().unwrap(), weighted.to_vec2::<f32>().unwrap());
-    assert!(gcn.attention(&x, &edges, None).unwrap().is_empty());
+    assert!(gcn.attention(&x, &edges, None, None).unwrap().is_empty());
 }

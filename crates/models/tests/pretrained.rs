@@ -41,7 +41,7 @@ fn a_folder_becomes_a_model() {
     assert_eq!(pretrained.tensors[0].shape, [1, 2, 2]);
     let edges = EdgeIndex::from_pairs([(0, 1), (1, 2)], 3).unwrap();
     assert_eq!(pretrained.model.forward(&numbers(&[3, 5], 1), &edges).unwrap().dims(), [3, 3]);
-    let attention = pretrained.model.attention(&numbers(&[3, 5], 1), &edges, None).unwrap();
+    let attention = pretrained.model.attention(&numbers(&[3, 5], 1), &edges, None, None).unwrap();
     assert_eq!(attention.iter().map(|a| a.alpha.dims().to_vec()).collect::<Vec<_>>(), [[5, 2], [5, 2]]);
 
     let again = ZooEntry::parse(pretrained.entry.to_json().unwrap().as_bytes(), folder.path()).unwrap();

@@ -32,7 +32,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn argument(
+    /// [`Error::Argument`], for a layer or model of one's own.
+    pub fn argument(
         layer: &'static str,
         argument: &'static str,
         expected: impl Into<String>,

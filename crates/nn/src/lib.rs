@@ -51,6 +51,7 @@ mod var_map;
 
 pub use activation::{Activation, ActivationKwargs};
 pub use activation_layer::ActivationLayer;
+pub use batch::graphs;
 pub use config::Channels;
 pub use conv::Attention;
 pub use drop_edge::DropEdge;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Generator;
-use candle_geometric_models::GraphModel;
+use candle_geometric_models::{GraphModel, Level};
 use candle_geometric_nn::{Mode, SeededVarMap};
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
@@ -41,6 +41,10 @@ impl<'t> Run<'t> {
         let (config, device) = (&trainer.config, &trainer.device);
         let map = SeededVarMap::new(seed);
         let model = config.model.build(map.var_builder(DType::F32, device))?;
+        if model.level() != Level::Node {
+            let actual = format!("{}, a model of graphs", config.model.architecture());
+            return Err(Error::invalid("model.architecture", "a model of nodes", actual));
+        }
         let parameters = map.vars();
         let shared = parameters.iter().map(|(name, var)| (name.clone(), var.as_detached_tensor())).collect();
         let frozen = config.model.build(VarBuilder::from_tensors(shared, DType::F32, device))?;

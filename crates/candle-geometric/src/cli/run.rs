@@ -91,7 +91,8 @@ impl Run {
         let out = self.out.clone().map(OutDir::check).transpose()?;
         let task = Task::load(&self.model, self.data.as_ref(), &self.device.open()?)?;
         let graph = &task.dataset.graph;
-        let attention = task.model.model.attention(&graph.x, &graph.edge_index, graph.edge_attr.as_ref())?;
+        let attention =
+            task.model.model.attention(&graph.x, &graph.edge_index, graph.edge_attr.as_ref(), None)?;
         let weights = attention
             .iter()
             .map(|a| Ok(Weights::from_tensor(&a.edges, &a.alpha)?))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use candle_geometric::data::{self, NodeDataset, Source};
-use candle_geometric::models::{self, Pretrained};
+use candle_geometric::models::{self, Level, Pretrained};
 use candle_geometric::nn::Mode;
 use candle_geometric::train::{metrics, preprocess};
 use candle_geometric::{DType, Device, Tensor};
@@ -56,6 +56,12 @@ impl Task {
     pub(crate) fn load(spec: &str, folder: Option<&PathBuf>, device: &Device) -> Result<Self> {
         let model = load_model(spec, device)?;
         let entry = &model.entry;
+        ensure!(
+            model.model.level() == Level::Node,
+            "the model {} ({}) classifies graphs, not nodes, which is all that this command can show",
+            model.name,
+            entry.model.architecture()
+        );
         let mut dataset = load_data(&entry.data.name, folder.map(PathBuf::as_path))?;
         dataset.graph.x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
         let graph = &dataset.graph;

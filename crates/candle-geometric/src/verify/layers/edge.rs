@@ -3,7 +3,6 @@
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
-use candle_geometric::models::EdgeAttentionClassifier;
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{HypergraphConv, HypergraphConvConfig};
 use candle_geometric::nn::decoder::{
@@ -16,6 +15,7 @@ use candle_geometric::nn::edge::{
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
+use super::model::model;
 use super::{Entry, Rows, Setting, Trial, config, graphs, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, integers, rows};
@@ -176,10 +176,7 @@ pub(super) fn dot_edge_attention(kwargs: &Value, vb: VarBuilder<'_>, inputs: &In
 }
 
 pub(super) fn classifier(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
-    let model = EdgeAttentionClassifier::new(&config(kwargs, inputs)?, vb)?;
-    let (x, edges, edge_attr) = (inputs.get("x")?, inputs.edges()?, inputs.optional("edge_attr"));
-    let graphs = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
-    Ok(vec![("", model.forward(x, &edges, edge_attr, Some(&graphs), Mode::Eval)?)])
+    model("EdgeAttentionClassifier", kwargs, vb, inputs)
 }
 
 pub(super) fn dot(_: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {

@@ -1,7 +1,7 @@
 //! Whole models.
 
 use anyhow::Result;
-use candle_geometric::models::{AttentiveFp, ModelConfig};
+use candle_geometric::models::{Level, ModelConfig};
 use candle_geometric::nn::Mode;
 use candle_nn::VarBuilder;
 use serde_json::Value;
@@ -64,19 +64,23 @@ pub(super) fn graph_sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) ->
 }
 
 fn attentive_fp(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
-    let model = AttentiveFp::new(&config(kwargs, inputs)?, vb)?;
-    let (x, edge_attr) = (inputs.get("x")?, inputs.get("edge_attr")?);
-    let batch = inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?;
-    Ok(vec![("", model.forward(x, &inputs.edges()?, edge_attr, &batch, Mode::Eval)?)])
+    model("AttentiveFP", kwargs, vb, inputs)
 }
 
-fn model(architecture: &str, kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+/// A model of the zoo, of nodes or of graphs.
+pub(super) fn model(
+    architecture: &str,
+    kwargs: &Value,
+    vb: VarBuilder<'_>,
+    inputs: &Inputs,
+) -> Result<Outputs> {
     let model = ModelConfig::new(architecture, config(kwargs, inputs)?)?.build(vb)?;
     let edge_attr = inputs.optional("edge_attr").or(inputs.optional("edge_weight"));
     let x = inputs.get("x")?;
-    let batch = match inputs.optional("batch") {
-        Some(_) => Some(inputs.graphs(rows(x, "x")?, None)?),
-        None => None,
+    let batch = match (model.level(), inputs.optional("batch")) {
+        (Level::Graph, _) => Some(inputs.graphs(rows(x, "x")?, Some(inputs.output_rows()?))?),
+        (Level::Node, Some(_)) => Some(inputs.graphs(rows(x, "x")?, None)?),
+        (Level::Node, None) => None,
     };
     Ok(vec![("", model.forward_batch(x, &inputs.edges()?, edge_attr, batch.as_ref(), Mode::Eval)?)])
 }
