@@ -143,7 +143,7 @@ fn main() -> anyhow::Result<()> {
     let (sizes, graphs, starts, epochs) = if arguments.quick {
         (vec![5, 6], 400, 2, 20)
     } else {
-        ((10..=20).step_by(2).collect(), 1000, 5, 10)
+        ((10..=20).collect(), 1000, 5, 60)
     };
     let mut lines = Kind::ALL.map(|kind| plot::Line { name: kind.name(), train: vec![], test: vec![] });
     println!("  k  layer   start  epochs   train    test");
