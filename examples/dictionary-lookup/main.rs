@@ -140,11 +140,8 @@ fn train(kind: Kind, data: &Dictionaries, seed: u64, epochs: usize) -> anyhow::R
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::read()?;
-    let (sizes, graphs, starts, epochs) = if arguments.quick {
-        (vec![5, 6], 400, 2, 20)
-    } else {
-        ((10..=20).collect(), 1000, 5, 60)
-    };
+    let (sizes, graphs, starts, epochs) =
+        if arguments.quick { (vec![5, 6], 400, 2, 20) } else { ((10..=20).collect(), 1000, 5, 60) };
     let mut lines = Kind::ALL.map(|kind| plot::Line { name: kind.name(), train: vec![], test: vec![] });
     println!("  k  layer   start  epochs   train    test");
     for k in sizes {

@@ -23,6 +23,7 @@ mod graph;
 mod karate;
 pub mod linqs;
 mod load;
+pub mod molecules;
 mod normalize;
 pub mod npz;
 mod numpy;
