@@ -2,13 +2,13 @@
 
 use candle_geometric_graph::{Csr, Task};
 
-use super::super::Real;
 use super::super::blocks::{BLOCK, Sums, add_weighted, distance};
 use super::super::rows::row;
 use super::super::segment::{add, add_scaled};
 use super::super::simd::{self, Kernel};
 use super::super::softmax::{finite, inverse, raise};
 use super::super::tasks::{self, Per, fill};
+use super::super::{Real, by_heads};
 use super::{Pairs, Score, blocks};
 
 /// What the forward pass computes.
@@ -129,21 +129,8 @@ impl<T: Real> Online<T> {
             let block = p.block(csr, (start, end), distance, scratch);
             let weights = &mut self.scores[..(end - start) * h];
             p.score.scores(weights, query, &block.keys, h, p.channels, &mut self.sums);
-            // What was summed so far is brought to the new largest scores.
-            self.before.copy_from_slice(m);
-            weights.chunks_exact(h).for_each(|s| raise(m, s));
-            if start > edges.start {
-                for k in (0..h).filter(|&k| m[k] > self.before[k]) {
-                    let scale = (self.before[k] - m[k]).exp();
-                    t[k] *= scale;
-                    o[k * p.channels..][..p.channels].iter_mut().for_each(|o| *o *= scale);
-                }
-            }
-            for w in weights.chunks_exact_mut(h) {
-                w.iter_mut().zip(&*m).for_each(|(w, &m)| *w -= finite(m));
-            }
-            weights.iter_mut().for_each(|w| *w = w.exp());
-            weights.chunks_exact(h).for_each(|w| add(t, w));
+            let before = if start > edges.start { Some(&mut *o) } else { None };
+            by_heads!(h, h => raise_and_weigh(weights, h, (m, t), &mut self.before, before));
             if p.dropout.is_some() {
                 let factors = &mut self.factors[..weights.len()];
                 p.factors(&csr.edge_ids()[start..end], factors);
@@ -152,6 +139,34 @@ impl<T: Real> Online<T> {
             add_weighted(o, weights, block.values(), h, p.channels);
         }
     }
+}
+
+/// Makes exponentials of the scores of a block, and adds them to the totals `t`; `m` are the largest scores so far. What was
+/// summed before is brought to the new largest scores.
+#[inline(always)]
+fn raise_and_weigh<T: Real>(
+    weights: &mut [T],
+    h: usize,
+    (m, t): (&mut [T], &mut [T]),
+    before: &mut [T],
+    summed: Option<&mut [T]>,
+) {
+    let (m, t, before) = (&mut m[..h], &mut t[..h], &mut before[..h]);
+    before.copy_from_slice(m);
+    weights.chunks_exact(h).for_each(|s| raise(m, s));
+    if let Some(o) = summed {
+        let channels = o.len() / h;
+        for k in (0..h).filter(|&k| m[k] > before[k]) {
+            let scale = (before[k] - m[k]).exp();
+            t[k] *= scale;
+            o[k * channels..][..channels].iter_mut().for_each(|o| *o *= scale);
+        }
+    }
+    for w in weights.chunks_exact_mut(h) {
+        w.iter_mut().zip(&*m).for_each(|(w, &m)| *w -= finite(m));
+    }
+    weights.iter_mut().for_each(|w| *w = w.exp());
+    weights.chunks_exact(h).for_each(|w| add(t, w));
 }
 
 /// Divides a row by the totals of its heads, which are inverted.
