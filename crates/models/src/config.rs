@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use crate::error::nearest;
 use crate::weights::{self, Parameter};
-use crate::{AttentiveFpConfig, EdgeAttentionClassifierConfig, GatConfig, GcnConfig, GraphSageConfig};
-use crate::{Error, GraphModel, PaperGatConfig, Result};
+use crate::{
+    AttentiveFpConfig, EdgeAttentionClassifierConfig, GaeConfig, GatConfig, GcnConfig, GraphSageConfig,
+};
+use crate::{Error, GraphModel, GraphTransformerConfig, PaperGatConfig, Result, VgaeConfig};
 
 /// What the configuration of every architecture says of its model.
 pub(crate) trait Architecture {
@@ -90,6 +92,12 @@ architectures! {
     Gcn(GcnConfig) = "GCN",
     /// PyTorch Geometric's `GraphSAGE`.
     GraphSage(GraphSageConfig) = "GraphSAGE",
+    /// UniMP, Shi et al. 2021.
+    GraphTransformer(GraphTransformerConfig) = "GraphTransformer",
+    /// PyTorch Geometric's `GAE`, whose outputs are latent features.
+    Gae(GaeConfig) = "GAE",
+    /// PyTorch Geometric's `VGAE` with attention, whose outputs are latent features.
+    Vgae(VgaeConfig) = "VGAE",
     /// PyTorch Geometric's `AttentiveFP`, a model of graphs.
     AttentiveFp(AttentiveFpConfig) = "AttentiveFP",
     /// edge-level attention, a model of graphs.

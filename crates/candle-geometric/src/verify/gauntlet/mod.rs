@@ -50,6 +50,7 @@ pub(crate) struct Setting {
     batch: bool,
     pos: Option<usize>,
     node_rows: &'static [(&'static str, usize)],
+    classes: Option<usize>,
     /// Whether features of ±1e4 must give finite results.
     large: bool,
     /// Whether the layer takes any number of features.
@@ -76,6 +77,7 @@ impl Setting {
             batch: false,
             pos: None,
             node_rows: &[],
+            classes: None,
             large: true,
             any_width: false,
             other_gradients: &[],
@@ -130,6 +132,12 @@ impl Setting {
     /// And further tensors with a row per node, by name and columns.
     pub(crate) const fn node_rows(mut self, rows: &'static [(&'static str, usize)]) -> Self {
         self.node_rows = rows;
+        self
+    }
+
+    /// And labels `y` of so many classes, known where `mask` is 1.
+    pub(crate) const fn labels(mut self, classes: usize) -> Self {
+        self.classes = Some(classes);
         self
     }
 

@@ -28,6 +28,8 @@ pub(super) struct NodeSet {
     rows: BTreeMap<String, Rows>,
     /// The graph of each node.
     batch: Option<Vec<i64>>,
+    /// The label of each node, where it is known.
+    labels: Option<Vec<Option<u32>>>,
 }
 
 /// The edges of one type.
@@ -140,7 +142,10 @@ impl Sample {
             for &(name, columns) in setting.node_rows {
                 of.insert(name.to_string(), rows(nodes, &[columns], false));
             }
-            NodeSet { suffix, nodes, rows: of, batch: setting.batch.then(|| vec![0; nodes]) }
+            // Every third node's label is unknown.
+            let label = |classes: usize, i: usize| (i % 3 != 2).then(|| (i % classes) as u32);
+            let labels = setting.classes.map(|classes| (0..nodes).map(|i| label(classes, i)).collect());
+            NodeSet { suffix, nodes, rows: of, batch: setting.batch.then(|| vec![0; nodes]), labels }
         });
         let sets: Vec<_> = sets.collect();
         let relations = setting.relations.iter().map(|&(suffix, from, to)| {
@@ -172,6 +177,9 @@ impl Sample {
             }
             if let (Some(batch), Some(more)) = (&mut set.batch, &more.batch) {
                 batch.extend(more.iter().map(|b| b + self.graphs as i64));
+            }
+            if let (Some(labels), Some(more)) = (&mut set.labels, &more.labels) {
+                labels.extend(more);
             }
         }
         for (relation, more) in all.relations.iter_mut().zip(&other.relations) {
@@ -210,6 +218,9 @@ impl Sample {
         let edges: Vec<_> = self.relations.iter().map(|r| order(r.source.len(), None)).collect();
         for (set, order) in all.sets.iter_mut().zip(&nodes) {
             set.rows.values_mut().for_each(|rows| *rows = rows.permuted(order));
+            if let Some(labels) = &mut set.labels {
+                *labels = order.iter().map(|&i| labels[i]).collect();
+            }
         }
         for (relation, order) in all.relations.iter_mut().zip(&edges) {
             let place = |order: &[usize]| {
@@ -249,6 +260,12 @@ impl Sample {
             }
             if let Some(batch) = &set.batch {
                 all.insert(format!("batch{}", set.suffix), ids(batch.clone(), &[set.nodes])?);
+            }
+            if let Some(labels) = &set.labels {
+                let y = labels.iter().map(|label| label.map_or(-1, i64::from)).collect();
+                let mask = labels.iter().map(|label| i64::from(label.is_some())).collect();
+                all.insert("y".to_string(), ids(y, &[set.nodes])?);
+                all.insert("mask".to_string(), ids(mask, &[set.nodes])?);
             }
         }
         for r in &self.relations {
