@@ -1,8 +1,8 @@
-//! Metrics of classification, computed on the host in f64.
+//! Metrics of classification and of the prediction of edges, computed on the host in f64.
 //!
 //! A value that is NaN or infinite is an error: a diverged model must not look like a bad one.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use crate::host::each_row;
 use crate::{Error, Result};
@@ -45,6 +45,80 @@ pub fn micro_f1(logits: &Tensor, labels: &[f32], rows: &[u32]) -> Result<f64> {
         Ok(())
     })?;
     Ok(F1Counts::f1(counts))
+}
+
+/// The area under the ROC curve: the probability that the score of a positive is above that of a negative, where equal
+/// scores count one half. `positive` says of each of the `scores` `[P]` which it is. It is scikit-learn's `roc_auc_score`.
+///
+/// # Errors
+/// If `scores` is not `[P]` for P labels, a score is not finite, or there are no positives or no negatives.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_geometric_train::metrics::roc_auc;
+/// let scores = Tensor::new(&[0.1f32, 0.4, 0.35, 0.8], &Device::Cpu)?;
+/// assert_eq!(roc_auc(&scores, &[false, false, true, true])?, 0.75);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn roc_auc(scores: &Tensor, positive: &[bool]) -> Result<f64> {
+    let groups = groups_by_score(scores, positive)?;
+    // Twice the pairs in the right order: a pair of equal scores counts once.
+    let (mut above, mut twice) = (0u128, 0u128);
+    for &(positives, negatives) in &groups {
+        twice += u128::from(negatives) * (2 * above + u128::from(positives));
+        above += u128::from(positives);
+    }
+    let negatives: u128 = groups.iter().map(|&(_, negatives)| u128::from(negatives)).sum();
+    Ok(twice as f64 / (2 * above * negatives) as f64)
+}
+
+/// The average precision: Σ (R_k − R_{k−1}) P_k over the distinct scores from the highest down, with precision P_k and
+/// recall R_k of the prediction "positive from this score up". `positive` says of each of the `scores` `[P]` which it is. It is
+/// scikit-learn's `average_precision_score`.
+///
+/// # Errors
+/// As [`roc_auc`].
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_geometric_train::metrics::average_precision;
+/// let scores = Tensor::new(&[0.1f32, 0.4, 0.35, 0.8], &Device::Cpu)?;
+/// assert_eq!(average_precision(&scores, &[false, false, true, true])?, 0.5 + 0.5 * 2.0 / 3.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn average_precision(scores: &Tensor, positive: &[bool]) -> Result<f64> {
+    let (mut positives, mut negatives, mut sum) = (0, 0, 0.0);
+    for (more, others) in groups_by_score(scores, positive)? {
+        (positives, negatives) = (positives + more, negatives + others);
+        sum += more as f64 * (positives as f64 / (positives + negatives) as f64);
+    }
+    Ok(sum / positives as f64)
+}
+
+/// How many positives and negatives have each of the scores, from the highest down; of both there is one at least.
+fn groups_by_score(scores: &Tensor, positive: &[bool]) -> Result<Vec<(u64, u64)>> {
+    if scores.dims() != [positive.len()] {
+        let expected = format!("shape [{}], one per label", positive.len());
+        return Err(Error::invalid("scores", expected, format!("{:?}", scores.dims())));
+    }
+    let positives = positive.iter().filter(|&&is| is).count();
+    if positives == 0 || positives == positive.len() {
+        let actual = format!("{positives} of {}", positive.len());
+        return Err(Error::invalid("positive", "some positives and some negatives", actual));
+    }
+    let scores = scores.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    if let Some(position) = scores.iter().position(|s| !s.is_finite()) {
+        let (value, place) = (scores[position], format!(" at position {position}"));
+        return Err(Error::NotFinite { what: "scores", value, place });
+    }
+    let mut sorted: Vec<_> = scores.into_iter().zip(positive).collect();
+    sorted.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
+    // By `==`, for which 0 and −0 are one score.
+    let count = |group: &[(f64, &bool)]| {
+        let positives = group.iter().filter(|&&(_, &is)| is).count() as u64;
+        (positives, group.len() as u64 - positives)
+    };
+    Ok(sorted.chunk_by(|(a, _), (b, _)| a == b).map(count).collect())
 }
 
 /// True positives, false positives and false negatives.
@@ -105,4 +179,63 @@ fn check_sizes(logits: &Tensor, num_labels: usize, rows: &[u32]) -> Result<()> {
         return Err(Error::EmptyMask { mask: "rows".to_string() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_geometric_graph::rng::Stream;
+
+    fn scores(values: &[f64]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
+
+    /// From above: 3 (+), 2 (+ −), 1 (−), 0 and −0 (+ −).
+    const SCORES: [f64; 6] = [2.0, 0.0, 1.0, 3.0, -0.0, 2.0];
+    const POSITIVE: [bool; 6] = [false, true, false, true, false, true];
+
+    #[test]
+    fn equal_scores_are_one_threshold() {
+        // Of nine pairs, the positive is above in 3 + 2 + 0 and equal in 0 + 1 + 1.
+        assert_eq!(roc_auc(&scores(&SCORES), &POSITIVE).unwrap(), 6.0 / 9.0);
+        let expected = (1.0 + 2.0 / 3.0 + 3.0 / 6.0) / 3.0;
+        assert_eq!(average_precision(&scores(&SCORES), &POSITIVE).unwrap(), expected);
+        // All equal: what a coin gives, and the share of positives.
+        assert_eq!(roc_auc(&scores(&[7.0; 4]), &[true, false, false, false]).unwrap(), 0.5);
+        assert_eq!(average_precision(&scores(&[7.0; 4]), &[true, false, false, false]).unwrap(), 0.25);
+    }
+
+    #[test]
+    fn the_area_is_the_share_of_pairs_in_order() {
+        let stream = Stream::new(1, 0);
+        let values: Vec<f64> = (0..200).map(|i| (stream.uniform_f64(i) * 20.0).floor()).collect();
+        let positive: Vec<bool> = (0..200).map(|i| stream.uniform_f64(1000 + i) < 0.3).collect();
+        let (mut right, mut all) = (0.0, 0.0);
+        for (a, _) in values.iter().zip(&positive).filter(|(_, is)| **is) {
+            for (b, _) in values.iter().zip(&positive).filter(|(_, is)| !**is) {
+                right += if a > b {
+                    1.0
+                } else if a == b {
+                    0.5
+                } else {
+                    0.0
+                };
+                all += 1.0;
+            }
+        }
+        assert_eq!(roc_auc(&scores(&values), &positive).unwrap(), right / all);
+    }
+
+    #[test]
+    fn what_cannot_be_ranked_is_an_error() {
+        for metric in [roc_auc, average_precision] {
+            let error = |values: &[f64], positive: &[bool]| {
+                metric(&scores(values), positive).unwrap_err().to_string()
+            };
+            assert_eq!(error(&[1.0], &[true, false]), "scores: expected shape [2], one per label, got [1]");
+            assert!(error(&[1.0, 2.0], &[true, true]).contains("got 2 of 2"));
+            assert!(error(&[], &[]).contains("got 0 of 0"));
+            assert!(error(&[1.0, f64::NAN], &[true, false]).contains("NaN found at position 1"));
+        }
+    }
 }
