@@ -1,4 +1,4 @@
-//! DGL's names: `GATConv`, `GATv2Conv`, `SAGEConv`. (`GraphConv` has the names of an older `GCNConv`.)
+//! DGL's names: `GATConv`, `GATv2Conv`, `SAGEConv`, `SGConv`. (`GraphConv` has the names of an older `GCNConv`.)
 //!
 //! DGL's attention layers add no self-loops: a model that is to agree with DGL's has `add_self_loops = false`, and the graph
 //! the self-loops that were added by hand. They give `[N, H, C]`; the last layer of DGL's examples averages heads after
@@ -27,6 +27,8 @@ pub(super) fn find(layer: &mut Layer<'_>, local: &str, shape: &[usize]) -> Resul
         (Kind::Gatv2, "att") => Ok(layer.take("attn")),
         (Kind::Gat | Kind::Gatv2, "res.weight") => residual(layer, shape),
         (Kind::Gat | Kind::Gatv2, "bias") => bias(layer, shape),
+        (Kind::Other, "lin.weight") => Ok(layer.take("fc.weight")),
+        (Kind::Other, "lin.bias") => Ok(layer.take("fc.bias")),
         (Kind::Other, "lin_l.weight") => Ok(layer.take("fc_neigh.weight")),
         (Kind::Other, "lin_r.weight") => Ok(layer.take("fc_self.weight")),
         (Kind::Other, "lin_l.bias") => sum(layer, &["fc_neigh.bias", "fc_self.bias", "bias"]),

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::weights::{Parameter, Problem, Tensors};
 
 /// The names that tensors have within a layer, in all schemes; a name that ends in another stands before it.
-const LOCAL: [&str; 39] = [
+const LOCAL: [&str; 46] = [
     "lin.weight",
     "lin.bias",
     "lin_src.weight",
@@ -30,6 +30,7 @@ const LOCAL: [&str; 39] = [
     "att_r",
     "att",
     "fc.weight",
+    "fc.bias",
     "fc_src.weight",
     "fc_src.bias",
     "fc_dst.weight",
@@ -47,12 +48,18 @@ const LOCAL: [&str; 39] = [
     "scoring_fn_source",
     "scoring_fn_target",
     "skip_proj.weight",
+    "g",
+    "mu",
+    "sigma",
+    "root.weight",
+    "root",
+    "comp",
     "weight",
     "bias",
 ];
 
 /// The names of which every layer has one: its linear map.
-const MAPS: [&str; 9] = [
+const MAPS: [&str; 10] = [
     "lin.weight",
     "lin_src.weight",
     "lin_l.weight",
@@ -61,6 +68,7 @@ const MAPS: [&str; 9] = [
     "fc_src.weight",
     "fc_neigh.weight",
     "linear_proj.weight",
+    "g",
     "weight",
 ];
 
@@ -79,10 +87,12 @@ impl<'a> Layers<'a> {
     /// From names and numbers of axes.
     pub(super) fn of(names: impl Iterator<Item = (&'a str, usize)>) -> Self {
         let mut prefixes: Vec<&str> = names
-            .filter(|&(_, rank)| rank == 2)
-            .map(|(name, _)| split(name))
-            .filter(|(_, local)| MAPS.contains(local))
-            .map(|(prefix, _)| prefix)
+            .map(|(name, rank)| (split(name), rank))
+            // A relation each: `weight` has more axes.
+            .filter(|((_, local), rank)| {
+                MAPS.contains(local) && (*rank == 2 || *rank > 2 && *local == "weight")
+            })
+            .map(|((prefix, _), _)| prefix)
             .collect();
         prefixes.sort_by_key(|p| natural(p));
         prefixes.dedup();

@@ -13,10 +13,14 @@
 //! | DGL | `fc.weight`, `attn_l` (source), `attn_r`, `res_fc` |
 //! | pytorch-GAT | `linear_proj.weight`, `scoring_fn_source`, `scoring_fn_target`, `skip_proj.weight` |
 //!
+//! DGL's other layers are told by their names too: GraphConv, SAGEConv, SGConv, GINConv, GINEConv, ChebConv, RelGraphConv,
+//! GMMConv, GlobalAttentionPooling and Set2Set become the layers of PyTorch Geometric ([`convert`]).
+//!
 //! Layers are matched by name, or in their order where the file calls them otherwise (`gat_layers.0`, `conv1`). To map them
 //! in another way, rename the tensors between [`read_checkpoint`] and [`import_tensors`].
 
 mod dgl;
+mod dgl_names;
 mod layer;
 mod pyg;
 mod pytorch_gat;
@@ -112,7 +116,7 @@ pub fn import_tensors(tensors: Tensors, config: &ModelConfig, origin: &str) -> R
 /// # Errors
 /// As [`import_tensors`].
 pub fn convert(tensors: Tensors, expected: &[Parameter], origin: &str) -> Result<Tensors> {
-    let tensors = unwrap(tensors, expected);
+    let tensors = dgl_names::adapt(unwrap(tensors, expected), expected)?;
     let theirs = Layers::of(tensors.iter().map(|(name, t)| (name.as_str(), t.rank())));
     let ours = Layers::of(expected.iter().map(|p| (p.name.as_str(), p.shape.len())));
     let matched = theirs.matched_to(&ours);

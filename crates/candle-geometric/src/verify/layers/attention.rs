@@ -211,7 +211,7 @@ fn point_transformer(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Res
     Ok(vec![("", conv.forward(inputs.nodes()?, pos, &inputs.edges()?)?)])
 }
 
-fn gmm(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn gmm(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = GmmConv::new(&config(kwargs, inputs)?, vb)?;
     Ok(vec![("", conv.forward(inputs.nodes()?, &inputs.edges()?, inputs.get("edge_attr")?)?)])
 }

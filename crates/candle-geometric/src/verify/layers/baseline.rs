@@ -138,12 +138,12 @@ pub(super) const LAYERS: &[Entry] = &[
     ),
 ];
 
-fn gin(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn gin(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = GinConv::new(&config::<GinConvConfig>(kwargs, inputs)?, vb)?;
     Ok(vec![("", conv.forward(inputs.nodes()?, &inputs.edges()?)?)])
 }
 
-fn gine(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn gine(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = GineConv::new(&config::<GineConvConfig>(kwargs, inputs)?, vb)?;
     Ok(vec![("", conv.forward(inputs.nodes()?, &inputs.edges()?, inputs.get("edge_attr")?)?)])
 }
@@ -154,13 +154,13 @@ fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs>
     Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
 }
 
-fn sg(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn sg(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = SgConv::new(&config::<SgConvConfig>(kwargs, inputs)?, vb)?;
     let (x, edges, weight) = (inputs.get("x")?, inputs.edges()?, inputs.optional("edge_weight"));
     Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
 }
 
-fn appnp(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn appnp(kwargs: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = Appnp::new(&config(kwargs, inputs)?)?;
     let (x, edges, weight) = (inputs.get("x")?, inputs.edges()?, inputs.optional("edge_weight"));
     Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
@@ -172,7 +172,7 @@ fn gated_graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Ou
     Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
 }
 
-fn cheb(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn cheb(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = ChebConv::new(&config::<ChebConvConfig>(kwargs, inputs)?, vb)?;
     let (x, edges, weight) = (inputs.get("x")?, inputs.edges()?, inputs.optional("edge_weight"));
     let batch = match inputs.optional("batch") {

@@ -62,7 +62,7 @@ fn one() -> usize {
 fn slope() -> f64 {
     0.2
 }
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 fn both() -> Option<String> {
@@ -257,13 +257,13 @@ pub(super) fn sage(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resul
 
 /// The parameters of the case under our names and in our shapes, as tensors that gradients flow through to those of
 /// the case.
-fn converted(
+pub(super) fn converted<N: Into<String>>(
     vb: &VarBuilder<'_>,
     inputs: &Inputs,
-    expected: impl IntoIterator<Item = (&'static str, Vec<usize>)>,
+    expected: impl IntoIterator<Item = (N, Vec<usize>)>,
 ) -> Result<VarBuilder<'static>> {
     let expected: Vec<_> =
-        expected.into_iter().map(|(name, shape)| Parameter { name: name.to_string(), shape }).collect();
+        expected.into_iter().map(|(name, shape)| Parameter { name: name.into(), shape }).collect();
     let mut tensors = inputs.parameters.clone();
     // The importer takes a layer to have one map of its neighbours; the one before the pooling is a second.
     let mut converted = BTreeMap::new();
@@ -286,7 +286,7 @@ fn split(out: &Tensor, heads: usize) -> Result<Tensor> {
     Ok(out.reshape((rows, heads, columns / heads))?)
 }
 
-fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Result<Tensor> {
+pub(super) fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Result<Tensor> {
     let (of_source, of_destination) = match norm {
         "both" => (-0.5, -0.5),
         "left" => (-1.0, 0.0),

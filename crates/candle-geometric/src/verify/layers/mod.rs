@@ -7,6 +7,7 @@ mod baseline;
 mod conv;
 mod dense;
 mod dgl;
+mod dgl_companions;
 mod edge;
 mod function;
 mod global;
@@ -31,6 +32,7 @@ const FAMILIES: &[&[Entry]] = &[
     aggr::LAYERS,
     norm::LAYERS,
     dgl::LAYERS,
+    dgl_companions::LAYERS,
     dense::LAYERS,
     edge::LAYERS,
     baseline::LAYERS,

@@ -170,7 +170,7 @@ pub(super) const LAYERS: &[Entry] = &[
     ),
 ];
 
-fn rgcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+pub(super) fn rgcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let config = config::<RgcnConvConfig>(kwargs, inputs)?;
     let conv = RgcnConv::new(&config, vb)?;
     // Nodes without features: `x` holds numbers of nodes, or is not there.
