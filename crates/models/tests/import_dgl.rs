@@ -297,3 +297,37 @@ fn names_of_layers_may_differ() {
     assert!(message.contains("missing: `convs.1.root` [2, 5]"), "{message}");
     assert!(message.contains("extra: `layers.0.layer_norm_weight.weight` [2]"), "{message}");
 }
+
+#[test]
+fn odd_files_are_refused() {
+    let of = |tensors: &Tensors, expected: &[(&str, &[usize])]| {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, shape)| Parameter { name: name.to_string(), shape: shape.to_vec() })
+            .collect();
+        convert(tensors.clone(), &expected, "here").unwrap_err().to_string()
+    };
+    let gmm: [(&str, &[usize]); 4] =
+        [("g", &[3, 6]), ("mu", &[2, 2]), ("sigma", &[2, 2]), ("root.weight", &[3, 3])];
+    // Integers, and no axes at all.
+    let mut tensors = theirs([("mu", &[2, 2]), ("inv_sigma", &[2, 2]), ("fc.weight", &[6, 3])]);
+    tensors.insert("inv_sigma".into(), Tensor::ones((2, 2), DType::I64, &Device::Cpu).unwrap());
+    assert!(of(&tensors, &gmm).contains("missing: `sigma` [2, 2]"));
+    for name in ["inv_sigma", "fc.weight"] {
+        let mut tensors = theirs([("mu", &[2, 2]), ("inv_sigma", &[2, 2]), ("fc.weight", &[6, 3])]);
+        tensors.insert(name.into(), numbers(&[], 1));
+        assert!(of(&tensors, &gmm).contains("shape: `"), "{name}");
+    }
+    // 1 / 0.
+    tensors.insert("inv_sigma".into(), Tensor::zeros((2, 2), DType::F32, &Device::Cpu).unwrap());
+    assert!(of(&tensors, &gmm).contains("values: `sigma` has 4 NaN or infinite of 4"));
+    // Two that would be called the same.
+    let tensors = theirs([("linear_r.W", &[3, 4, 2]), ("h_bias", &[2]), ("bias", &[2])]);
+    assert!(of(&tensors, &[("weight", &[3, 4, 2]), ("bias", &[2])]).contains("extra: `h_bias` [2]"));
+    // A scalar, and fewer columns than terms.
+    let cheb: [(&str, &[usize]); 2] = [("lins.0.weight", &[2, 3]), ("lins.1.weight", &[2, 3])];
+    for shape in [&[][..], &[2, 1], &[2, 5]] {
+        let message = of(&theirs([("linear.weight", shape)]), &cheb);
+        assert!(message.contains("lins.1.weight"), "{message}");
+    }
+}

@@ -10,7 +10,7 @@
 //!
 //! Set2Set has the same names in both, and APPNPConv has none.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 
 use super::layer::transposed;
 use crate::Result;
@@ -23,21 +23,28 @@ const RENAMED: [(&str, &str); 3] = [("linear_r.coeff", "comp"), ("loop_weight", 
 pub(super) fn adapt(tensors: Tensors, expected: &[Parameter]) -> Result<Tensors> {
     let mut adapted = Tensors::new();
     for (name, tensor) in &tensors {
-        if expected.iter().any(|p| p.name == *name) {
-            adapted.insert(name.clone(), tensor.clone());
-        } else {
-            adapted.extend(renamed(name, tensor, &tensors, expected)?);
+        let known = expected.iter().any(|p| p.name == *name);
+        let ours = if known { None } else { renamed(name, tensor, &tensors, expected)? };
+        // What would take another's name keeps its own, and is found to be one too many.
+        let free = |(name, _): &(String, _)| !tensors.contains_key(name) && !adapted.contains_key(name);
+        match ours.filter(|ours| ours.iter().all(free)) {
+            Some(ours) => adapted.extend(ours),
+            None => drop(adapted.insert(name.clone(), tensor.clone())),
         }
     }
     Ok(adapted)
 }
 
+/// What becomes of a tensor of one of these layers; nothing of any other.
 fn renamed(
     name: &str,
     tensor: &Tensor,
     all: &Tensors,
     expected: &[Parameter],
-) -> Result<Vec<(String, Tensor)>> {
+) -> Result<Option<Vec<(String, Tensor)>>> {
+    if !tensor.dtype().is_float() {
+        return Ok(None);
+    }
     let of = |local: &str| layer_of(name, local);
     let of_gmm = |local: &str| of(local).and_then(|p| Some((p, all.get(&format!("{p}inv_sigma"))?)));
     let of_cheb =
@@ -45,32 +52,34 @@ fn renamed(
     let tensor = tensor.clone();
     for (theirs, ours) in RENAMED {
         if let Some(prefix) = of(theirs) {
-            return Ok(vec![(format!("{prefix}{ours}"), tensor)]);
+            return Ok(Some(vec![(format!("{prefix}{ours}"), tensor)]));
         }
     }
     if let Some(prefix) = of("linear_r.W") {
-        return Ok(vec![(format!("{prefix}weight"), in_blocks(tensor, expected)?)]);
+        return Ok(Some(vec![(format!("{prefix}weight"), in_blocks(tensor, expected)?)]));
     }
     if let Some(prefix) = of("inv_sigma") {
-        return Ok(vec![(format!("{prefix}sigma"), tensor.recip()?)]);
+        return Ok(Some(vec![(format!("{prefix}sigma"), tensor.recip()?)]));
     }
     if let Some((prefix, _)) = of_gmm("res_fc.weight") {
-        return Ok(vec![(format!("{prefix}root.weight"), tensor)]);
+        return Ok(Some(vec![(format!("{prefix}root.weight"), tensor)]));
     }
     if let Some((prefix, inv_sigma)) = of_gmm("fc.weight") {
         let mapped = all.contains_key(&format!("{prefix}res_fc.weight"));
         let identity = if mapped { None } else { identity(&tensor, inv_sigma, expected)? };
         let identity = identity.map(|identity| (format!("{prefix}root.weight"), identity));
-        return Ok(identity.into_iter().chain([(format!("{prefix}g"), transposed(tensor)?)]).collect());
+        let g = (format!("{prefix}g"), transposed(tensor)?);
+        return Ok(Some(identity.into_iter().chain([g]).collect()));
     }
-    if let Some((prefix, k)) = of_cheb("linear.weight") {
-        let parts = tensor.chunk(k, D::Minus1)?.into_iter().enumerate();
-        return parts.map(|(i, part)| Ok((format!("{prefix}lins.{i}.weight"), part.contiguous()?))).collect();
+    if let (Some((prefix, k)), 2) = (of_cheb("linear.weight"), tensor.rank()) {
+        let terms = tensor.chunk(k, 1)?.into_iter().enumerate();
+        let named = |(i, term): (usize, Tensor)| Ok((format!("{prefix}lins.{i}.weight"), term.contiguous()?));
+        return terms.map(named).collect::<Result<_>>().map(Some);
     }
     if let Some((prefix, _)) = of_cheb("linear.bias") {
-        return Ok(vec![(format!("{prefix}bias"), tensor)]);
+        return Ok(Some(vec![(format!("{prefix}bias"), tensor)]));
     }
-    Ok(vec![(network(name, expected), tensor)])
+    Ok(network(name, expected).map(|ours| vec![(ours, tensor)]))
 }
 
 /// What stands before `local` in `name`: nothing, or something that ends in a dot.
@@ -81,8 +90,11 @@ fn layer_of<'a>(name: &'a str, local: &str) -> Option<&'a str> {
 /// `[R, B·i·o]`, as DGL keeps the blocks of relations, as `[R, B, i, o]` where that is what the model has.
 fn in_blocks(tensor: Tensor, expected: &[Parameter]) -> Result<Tensor> {
     let blocks = |p: &&Parameter| {
-        let [relations, b, i, o] = p.shape[..] else { return false };
-        layer_of(&p.name, "weight").is_some() && tensor.dims() == [relations, b * i * o]
+        let [relations, blocks @ ..] = p.shape.as_slice() else { return false };
+        let elements = blocks.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        blocks.len() == 3
+            && layer_of(&p.name, "weight").is_some()
+            && elements.is_some_and(|n| tensor.dims() == [*relations, n])
     };
     match expected.iter().find(blocks) {
         Some(parameter) => Ok(tensor.reshape(parameter.shape.as_slice())?),
@@ -92,7 +104,8 @@ fn in_blocks(tensor: Tensor, expected: &[Parameter]) -> Result<Tensor> {
 
 /// Where DGL adds x as it is (it has as many features as the layer has outputs) and the model has a map for it.
 fn identity(fc: &Tensor, inv_sigma: &Tensor, expected: &[Parameter]) -> Result<Option<Tensor>> {
-    let outputs = fc.dim(0)?.checked_div(inv_sigma.dim(0)?).unwrap_or(0);
+    let rows = |t: &Tensor| t.dims().first().copied().unwrap_or(0);
+    let outputs = rows(fc).checked_div(rows(inv_sigma)).unwrap_or(0);
     let wanted = |p: &Parameter| layer_of(&p.name, "root.weight").is_some() && p.shape == [outputs, outputs];
     let identity = || Tensor::eye(outputs, fc.dtype(), fc.device());
     Ok(expected.iter().any(wanted).then(identity).transpose()?)
@@ -104,9 +117,12 @@ fn terms(prefix: &str, expected: &[Parameter]) -> usize {
     (0..).take_while(has).count()
 }
 
-/// The name of what is in a network inside of a layer, which the model calls `nn`.
-fn network(name: &str, expected: &[Parameter]) -> String {
+/// The name of what is in a network inside of a layer, where the model calls that `nn`.
+fn network(name: &str, expected: &[Parameter]) -> Option<String> {
+    let theirs = |part: &str| matches!(part, "apply_func" | "feat_nn");
     let wanted = expected.iter().any(|p| p.name.split('.').any(|part| part == "nn"));
-    let ours = |part| if wanted && matches!(part, "apply_func" | "feat_nn") { "nn" } else { part };
-    name.split('.').map(ours).collect::<Vec<_>>().join(".")
+    if !wanted || !name.split('.').any(theirs) {
+        return None;
+    }
+    Some(name.split('.').map(|part| if theirs(part) { "nn" } else { part }).collect::<Vec<_>>().join("."))
 }
