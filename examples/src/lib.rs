@@ -5,6 +5,17 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use candle_geometric::data::Source;
 
+const HELP: &str = "\
+Usage: cargo run --release --example NAME -- [FILE] [--data DIR] [--quick]
+
+Arguments:
+  FILE        A file, where the example takes one: its README says which
+
+Options:
+  --data DIR  The folder with the files of the data set; without it they are downloaded once, into a cache
+  --quick     Seconds instead of minutes, and nothing that is not in the repository
+  -h, --help  Print help";
+
 /// The arguments of an example: `[FILE] [--data DIR] [--quick]`.
 #[derive(Debug, Default)]
 pub struct Arguments {
@@ -17,7 +28,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line.
+    /// Reads the command line. `--help` is answered here and ends the program.
     ///
     /// # Errors
     /// If an argument is unknown or lacks its value.
@@ -26,6 +37,10 @@ impl Arguments {
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
+                "--help" | "-h" => {
+                    println!("{HELP}");
+                    std::process::exit(0);
+                }
                 "--quick" => read.quick = true,
                 "--data" => match arguments.next() {
                     Some(folder) => read.data = Some(folder.into()),
