@@ -149,6 +149,14 @@ pub(crate) fn check_sizes(architecture: &str, sizes: &[(&str, usize)]) -> Result
     Ok(())
 }
 
+/// Checks that a number is a probability.
+pub(crate) fn check_dropout(architecture: &str, name: &str, p: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&p) {
+        return Ok(());
+    }
+    Err(Error::config(architecture, format!("{name} is {p}, expected a probability in [0, 1]")))
+}
+
 /// The convolution of a basic model.
 pub(crate) trait Convolution: Send + Sync {
     fn forward(

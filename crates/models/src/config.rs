@@ -4,10 +4,7 @@ use serde_json::Value;
 
 use crate::error::nearest;
 use crate::weights::{self, Parameter};
-use crate::{
-    AttentiveFpConfig, EdgeAttentionClassifierConfig, GaeConfig, GatConfig, GcnConfig, GraphSageConfig,
-};
-use crate::{Error, GraphModel, GraphTransformerConfig, PaperGatConfig, Result, VgaeConfig};
+use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, VgaeConfig};
 
 /// What the configuration of every architecture says of its model.
 pub(crate) trait Architecture {
@@ -101,7 +98,7 @@ architectures! {
     /// PyTorch Geometric's `AttentiveFP`, a model of graphs.
     AttentiveFp(AttentiveFpConfig) = "AttentiveFP",
     /// edge-level attention, a model of graphs.
-    EdgeAttentionClassifier(EdgeAttentionClassifierConfig) = "EdgeAttentionClassifier",
+    AttentionGraphClassifier(AttentionGraphClassifierConfig) = "AttentionGraphClassifier",
 }
 
 impl ModelConfig {

@@ -9,10 +9,10 @@
 //! All give a [`GraphModel`]. Names and defaults are PyTorch Geometric's. A file is validated once, when it is read: whatever is
 //! wrong with it is told in one error, and a model that was built can be trusted.
 
+mod attention_graph_classifier;
 mod attentive_fp;
 mod basic_gnn;
 mod config;
-mod edge_attention;
 mod entry;
 mod error;
 mod gae;
@@ -30,10 +30,10 @@ mod vgae;
 mod weights;
 pub mod zoo;
 
+pub use attention_graph_classifier::{AttentionGraphClassifier, AttentionGraphClassifierConfig, EdgeScore};
 pub use attentive_fp::{AttentiveFp, AttentiveFpConfig};
 pub use basic_gnn::Jk;
 pub use config::ModelConfig;
-pub use edge_attention::{EdgeAttentionClassifier, EdgeAttentionClassifierConfig};
 pub use entry::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
 pub use error::Error;
 pub use gae::{Gae, GaeConfig};

@@ -311,10 +311,10 @@ fn norms_are_evaluated_with_the_statistics_of_the_training() {
 fn a_model_of_graphs_is_not_trained_on_nodes() {
     let text = KARATE.replace(
         r#"{ architecture = "PaperGAT", config = { in_channels = 34, out_channels = 2, hidden_channels = 4, heads = 2 } }"#,
-        r#"{ architecture = "EdgeAttentionClassifier", config = { in_channels = 34, out_channels = 2, hidden_channels = 4 } }"#,
+        r#"{ architecture = "AttentionGraphClassifier", config = { in_channels = 34, out_channels = 2, hidden_channels = 4 } }"#,
     );
     let config = TrainConfig::parse(&text, "karate.toml".as_ref()).unwrap();
     let trainer = Trainer::new(&config, &karate(), &Device::Cpu).unwrap();
     let error = trainer.run(0, &RunOptions::default(), &mut ()).unwrap_err().to_string();
-    assert!(error.contains("a model of nodes") && error.contains("EdgeAttentionClassifier"), "{error}");
+    assert!(error.contains("a model of nodes") && error.contains("AttentionGraphClassifier"), "{error}");
 }

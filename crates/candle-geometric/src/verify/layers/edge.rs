@@ -68,12 +68,16 @@ pub(super) const LAYERS: &[Entry] = &[
         ],
     ),
     Entry::new(
-        "EdgeAttentionClassifier",
+        "AttentionGraphClassifier",
         classifier,
         &[
-            graphs(r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2}"#, BATCH),
+            graphs(r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2, "heads": 2}"#, BATCH),
             graphs(
-                r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2, "heads": 2, "edge_dim": 4}"#,
+                r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2, "score": "additive"}"#,
+                BATCH,
+            ),
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 3, "out_channels": 2, "score": "additive", "heads": 2, "edge_dim": 4}"#,
                 BATCH.edge_attr(4),
             ),
         ],
@@ -176,7 +180,7 @@ pub(super) fn dot_edge_attention(kwargs: &Value, vb: VarBuilder<'_>, inputs: &In
 }
 
 pub(super) fn classifier(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
-    model("EdgeAttentionClassifier", kwargs, vb, inputs)
+    model("AttentionGraphClassifier", kwargs, vb, inputs)
 }
 
 pub(super) fn dot(_: &Value, _: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
