@@ -157,6 +157,13 @@ pub(crate) fn check_dropout(architecture: &str, name: &str, p: f64) -> Result<()
     Err(Error::config(architecture, format!("{name} is {p}, expected a probability in [0, 1]")))
 }
 
+/// Checks that a model that knows nothing of edge features is given none.
+pub(crate) fn no_edge_attr(architecture: &'static str, edge_attr: Option<&Tensor>) -> Result<()> {
+    let Some(attr) = edge_attr else { return Ok(()) };
+    let actual = format!("{:?}", attr.dims());
+    Err(candle_geometric_nn::Error::argument(architecture, "edge_attr", "none", actual).into())
+}
+
 /// The convolution of a basic model.
 pub(crate) trait Convolution: Send + Sync {
     fn forward(
@@ -210,11 +217,7 @@ impl<C: Convolution> BasicGnn<C> {
             ("out_channels", shared.out_channels.unwrap_or(hidden_channels)),
         ];
         check_sizes(shared.architecture, &sizes)?;
-        if !(0.0..=1.0).contains(&shared.dropout) {
-            return Err(
-                shared.error(format!("dropout is {}, expected a probability in [0, 1]", shared.dropout))
-            );
-        }
+        check_dropout(shared.architecture, "dropout", shared.dropout)?;
         let output = if shared.jk.is_none() { shared.out_channels } else { None };
         let convs = (0..num_layers).map(|i| {
             let inputs = if i == 0 { shared.in_channels } else { hidden_channels };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::nearest;
 use crate::weights::{self, Parameter};
-use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, VgaeConfig};
+use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig, VgaeConfig};
 
 /// What the configuration of every architecture says of its model.
 pub(crate) trait Architecture {
@@ -99,6 +99,10 @@ architectures! {
     AttentiveFp(AttentiveFpConfig) = "AttentiveFP",
     /// edge-level attention, a model of graphs.
     AttentionGraphClassifier(AttentionGraphClassifierConfig) = "AttentionGraphClassifier",
+    /// self-attention graph pooling, a model of graphs.
+    SagPoolNet(SagPoolNetConfig) = "SAGPoolNet",
+    /// the graph multiset transformer, a model of graphs.
+    Gmt(GmtConfig) = "GMT",
 }
 
 impl ModelConfig {

@@ -5,9 +5,9 @@ use candle_geometric_nn::aggr::{AggrKwargs, Aggrs};
 use candle_geometric_nn::conv::{Attention, SageConv, SageConvConfig};
 use candle_nn::VarBuilder;
 
-use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config};
+use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, no_edge_attr};
 use crate::config::Architecture;
-use crate::{Error, GraphModel, Result};
+use crate::{GraphModel, Result};
 
 basic_gnn_config! {
     /// The arguments of [`GraphSage`], with PyTorch Geometric's names and defaults.
@@ -71,9 +71,7 @@ impl Convolution for SageConv {
         edge_attr: Option<&Tensor>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
-        if edge_attr.is_some() {
-            return Err(Error::config(NAME, "edge_attr was given, but this architecture takes none"));
-        }
+        no_edge_attr(NAME, edge_attr)?;
         Ok(self.forward_t(x, edges, mode)?)
     }
 }

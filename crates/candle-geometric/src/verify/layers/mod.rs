@@ -11,6 +11,7 @@ mod dgl_companions;
 mod edge;
 mod function;
 mod global;
+mod graph_model;
 mod model;
 mod norm;
 mod pool;
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Entry]] = &[
     attention::LAYERS,
     function::LAYERS,
     model::LAYERS,
+    graph_model::LAYERS,
     aggr::LAYERS,
     norm::LAYERS,
     dgl::LAYERS,
