@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::{Generator, Stream};
-use candle_geometric_nn::conv::{GcnConv, GcnConvConfig, SageConv, SageConvConfig};
+use candle_geometric_nn::conv::{GcnConv, GcnConvConfig, GineConv, GineConvConfig, SageConv, SageConvConfig};
 use candle_geometric_nn::global::{
     AttentionType, GpsConv, GpsConvConfig, MultiheadAttention, MultiheadAttentionConfig, PerformerAttention,
     PerformerAttentionConfig, Polynormer, PolynormerConfig, SgFormer, SgFormerConfig,
@@ -143,6 +143,15 @@ fn wrong_arguments_are_named() {
     let narrow = SageConv::new(&SageConvConfig::new(4, 3), vb(0).pp("conv")).unwrap();
     let layer = GpsConv::new(&config(), Some(Arc::new(narrow)), vb(0)).unwrap();
     assert!(message(layer.forward(&x, &edges, None).unwrap_err()).contains("conv: expected a layer with 4"));
+    let gine = GineConvConfig { edge_dim: Some(2), ..GineConvConfig::new("Linear(4,4)".parse().unwrap()) };
+    let gine = GineConv::new(&gine, vb(0).pp("conv")).unwrap();
+    let layer = GpsConv::new(&config(), Some(Arc::new(gine)), vb(0)).unwrap();
+    let missing = message(layer.forward(&x, &edges, None).unwrap_err());
+    assert_eq!(
+        missing,
+        "GineConv: edge_attr: expected features of the 8 edges, which this layer needs, got none"
+    );
+    assert_eq!(layer.forward_edges(&x, &edges, Some(&attr), None, Mode::Eval).unwrap().dims(), [5, 4]);
     let kwargs = serde_json::json!({"channels": 4, "attn_kwargs": {"head_channels": 4}});
     let unknown = GpsConv::new(&serde_json::from_value(kwargs).unwrap(), None, vb(0)).unwrap_err();
     assert!(message(unknown).contains("attn_kwargs"));

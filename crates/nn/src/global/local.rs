@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::conv::{GatConv, Gatv2Conv, GcnConv, SageConv, TransformerConv};
+use crate::conv::{GatConv, Gatv2Conv, GcnConv, GineConv, SageConv, TransformerConv};
 use crate::{Error, Mode, Result};
 
 /// A layer over the edges of a graph that works beside a global attention: one of this crate, or your own.
@@ -51,5 +51,21 @@ impl LocalConv for SageConv {
             None => self.forward_t(x, edges, mode),
             Some(a) => Err(Error::argument("SageConv", "edge_attr", "none", format!("{:?}", a.dims()))),
         }
+    }
+}
+
+impl LocalConv for GineConv {
+    fn forward_local(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let Some(edge_attr) = edge_attr else {
+            let expected = format!("features of the {} edges, which this layer needs", edges.num_edges());
+            return Err(Error::argument("GineConv", "edge_attr", expected, "none"));
+        };
+        self.forward_t(x, edges, edge_attr, mode)
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::nn::Mode;
-use candle_geometric::nn::conv::{GatConv, Gatv2Conv, GcnConv, SageConv, TransformerConv};
+use candle_geometric::nn::conv::{GatConv, Gatv2Conv, GcnConv, GineConv, SageConv, TransformerConv};
 use candle_geometric::nn::global::{
     GpsConv, LocalConv, MultiheadAttention, PerformerAttention, Polynormer, PolynormerAttention, SgFormer,
     SgFormerAttention,
@@ -70,6 +70,10 @@ pub(super) const LAYERS: &[Entry] = &[
             nodes(r#"{"channels": 6, "heads": 2, "conv": "GATConv(6, 3, heads=2)"}"#, GRAPH),
             nodes(
                 r#"{"channels": 6, "heads": 2, "conv": "GATv2Conv(6, 6, edge_dim=3)", "norm": "layer_norm", "act": "gelu"}"#,
+                GRAPH.edge_attr(3),
+            ),
+            nodes(
+                r#"{"channels": 6, "heads": 2, "conv": "GINEConv(Sequential(Linear(6, 5), Tanh(), Linear(5, 6)), train_eps=True, edge_dim=3)"}"#,
                 GRAPH.edge_attr(3),
             ),
             nodes(
@@ -168,26 +172,24 @@ fn graphs(inputs: &Inputs) -> Result<Option<EdgeIndex>> {
     }
 }
 
-/// A layer in the words of Python: `GATConv(8, 4, heads=2)`.
+/// A layer in the words of Python: `GATConv(8, 4, heads=2)`, or `GINEConv(Sequential(Linear(8, 8), ReLU()), edge_dim=3)`,
+/// whose network may also stand as a list of modules.
 fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
     let parts = text.trim().strip_suffix(')').and_then(|t| t.split_once('('));
     let (name, arguments) = parts.with_context(|| format!("kwargs: `{text}` is no layer"))?;
-    let mut kwargs = Map::new();
-    let positions = ["in_channels", "out_channels"];
-    for (k, argument) in arguments.split(',').map(str::trim).enumerate() {
-        let (key, value) = match (argument.split_once('='), positions.get(k)) {
-            (Some((key, value)), _) => (key.trim(), value.trim()),
-            (None, Some(key)) => (*key, argument),
-            (None, None) => bail!("kwargs: `{argument}` in `{text}` has no name"),
-        };
-        let value = match value {
-            "True" => Value::Bool(true),
-            "False" => Value::Bool(false),
-            "None" => Value::Null,
-            other => serde_json::from_str(&other.replace('\'', "\""))
-                .with_context(|| format!("kwargs: `{other}` in `{text}`"))?,
-        };
-        kwargs.insert(key.to_string(), value);
+    let (mut kwargs, mut unnamed) = (Map::new(), Vec::new());
+    for argument in split(arguments) {
+        match argument.split_once('=').filter(|(key, _)| !key.contains('(')) {
+            Some((key, text)) => drop(kwargs.insert(key.trim().to_string(), value(text.trim())?)),
+            None => unnamed.push(argument),
+        }
+    }
+    if name == "GINEConv" && !unnamed.is_empty() {
+        kwargs.insert("nn".to_string(), value(&unnamed.join(","))?);
+    } else {
+        for (key, text) in ["in_channels", "out_channels"].into_iter().zip(unnamed) {
+            kwargs.insert(key.to_string(), value(text)?);
+        }
     }
     let kwargs = Value::Object(kwargs);
     Ok(match name {
@@ -196,7 +198,33 @@ fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
         "TransformerConv" => Arc::new(TransformerConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "GCNConv" => Arc::new(GcnConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "SAGEConv" => Arc::new(SageConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "GINEConv" => Arc::new(GineConv::new(&serde_json::from_value(kwargs)?, vb)?),
         other => bail!("kwargs: `{other}` is no local layer that is known"),
+    })
+}
+
+/// The parts between the commas outside parentheses.
+fn split(text: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let parts = text.split(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).collect()
+}
+
+/// A value in the words of Python; a network as text.
+fn value(text: &str) -> Result<Value> {
+    Ok(match text {
+        "True" => Value::Bool(true),
+        "False" => Value::Bool(false),
+        "None" => Value::Null,
+        _ if text.starts_with("Linear(") => text.into(),
+        _ => match text.strip_prefix("Sequential(").and_then(|modules| modules.strip_suffix(')')) {
+            Some(modules) => modules.replace("()", "").into(),
+            None => serde_json::from_str(&text.replace('\'', "\""))
+                .with_context(|| format!("kwargs: `{text}`"))?,
+        },
     })
 }
 
