@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::nearest;
 use crate::weights::{self, Parameter};
-use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig, VgaeConfig};
+use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig, GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig, VgaeConfig};
 
 /// What the configuration of every architecture says of its model.
 pub(crate) trait Architecture {
@@ -103,6 +103,8 @@ architectures! {
     SagPoolNet(SagPoolNetConfig) = "SAGPoolNet",
     /// the graph multiset transformer, a model of graphs.
     Gmt(GmtConfig) = "GMT",
+    /// the general, powerful, scalable graph transformer, of graphs or of nodes.
+    Gps(GpsConfig) = "GPS",
 }
 
 impl ModelConfig {

@@ -2,11 +2,13 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::Mode;
 use candle_geometric_nn::conv::Attention;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
 /// What each row of a model's output belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// A node of the graph.
     Node,

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::{Generator, Stream};
 use candle_geometric_models::{GraphModel, Level, ModelConfig};
 use candle_geometric_nn::{Mode, SeededVarMap};
+use candle_nn::VarBuilder;
 use serde_json::{Value, json};
 
 fn build(architecture: &str, config: Value) -> Result<Box<dyn GraphModel>, String> {
@@ -32,9 +35,9 @@ fn values(t: &Tensor) -> Vec<f64> {
 }
 
 /// Small models of every architecture of graphs that takes no edge features.
-fn models() -> [(&'static str, Value); 4] {
+fn models() -> [(&'static str, Value); 5] {
     let sizes = |more: Value| {
-        let mut all = json!({"in_channels": 3, "hidden_channels": 6, "out_channels": 2, "dropout": 0.5});
+        let mut all = json!({"in_channels": 3, "hidden_channels": 12, "out_channels": 2, "dropout": 0.5});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         all
     };
@@ -43,6 +46,7 @@ fn models() -> [(&'static str, Value); 4] {
         ("SAGPoolNet", sizes(json!({}))),
         ("SAGPoolNet", sizes(json!({"architecture": "global"}))),
         ("GMT", sizes(json!({"k": 3}))),
+        ("GPS", sizes(json!({"num_layers": 2, "heads": 2}))),
     ]
 }
 
@@ -125,8 +129,16 @@ fn wrong_arguments_are_named() {
         ("SAGPoolNet", json!({"ratio": 0.0}), "ratio: expected"),
         ("SAGPoolNet", json!({"dropout": -0.1}), "dropout is -0.1"),
         ("SAGPoolNet", json!({"num_layers": 4}), "unknown field `num_layers`"),
-        ("GMT", json!({"heads": 4}), "heads is 4, expected a divisor of num_layers"),
+        ("GMT", json!({"heads": 5}), "heads is 5, expected a divisor of num_layers"),
         ("GMT", json!({"k": 0}), "k is 0"),
+        ("GPS", json!({"hidden_channels": 3}), "hidden_channels is 3, expected at least 4"),
+        ("GPS", json!({"heads": 5}), "heads is 5, expected a divisor"),
+        ("GPS", json!({"pe_channels": 3}), "pe_channels is 3, expected less than in_channels (3)"),
+        ("GPS", json!({"pe_channels": 2, "pe_dim": 12}), "pe_dim is 12, expected 1 to 11"),
+        ("GPS", json!({"num_node_types": 4}), "in_channels is 3, expected 1 + pe_channels (1)"),
+        ("GPS", json!({"edge_dim": 2, "num_edge_types": 3}), "edge_dim is 2, expected none beside"),
+        ("GPS", json!({"attn_kwargs": {"windows": 3}}), "attn_kwargs"),
+        ("GPS", json!({"level": "edge"}), "unknown variant `edge`"),
     ] {
         let error = wrong(name, change);
         assert!(error.contains(said), "{error}");
@@ -146,4 +158,86 @@ fn global_sag_pooling_sees_all_convolutions() {
     assert_eq!(shape("global", "pool.gnn.lin.weight"), Some(vec![1, 18]));
     assert_eq!(shape("hierarchical", "lin1.weight"), Some(vec![6, 12]));
     assert_eq!(shape("hierarchical", "pool3.gnn.lin.weight"), Some(vec![1, 6]));
+}
+
+/// A model with these parameters.
+fn gps(config: Value, parameters: &BTreeMap<String, Tensor>) -> Box<dyn GraphModel> {
+    let tensors = parameters.clone().into_iter().collect();
+    let vb = VarBuilder::from_tensors(tensors, DType::F64, &Device::Cpu);
+    ModelConfig::new("GPS", config).unwrap().build(vb).unwrap()
+}
+
+/// Types of nodes and edges in a table give what a linear map of their one-hot vectors gives.
+#[test]
+fn gps_takes_types_as_one_hot_vectors() {
+    let shared =
+        json!({"hidden_channels": 16, "out_channels": 2, "num_layers": 2, "pe_channels": 2, "pe_dim": 3});
+    let with = |more: Value| {
+        let mut all = shared.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let types = with(json!({"in_channels": 3, "num_node_types": 4, "num_edge_types": 3}));
+    let numbers = with(json!({"in_channels": 6, "edge_dim": 3}));
+
+    let map = SeededVarMap::new(7);
+    let vb = map.var_builder(DType::F64, &Device::Cpu);
+    ModelConfig::new("GPS", types.clone()).unwrap().build(vb).unwrap();
+    let tables: BTreeMap<String, Tensor> = map.to_tensors().unwrap().into_iter().collect();
+    let mut maps = tables.clone();
+    for name in ["node_emb", "edge_emb"] {
+        let weight = tables[&format!("{name}.weight")].t().unwrap().contiguous().unwrap();
+        let bias = Tensor::zeros(weight.dim(0).unwrap(), DType::F64, &Device::Cpu).unwrap();
+        maps.extend([(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]);
+    }
+
+    let (edges, batch) = two_graphs();
+    let pe = random(8, 2, 8);
+    let of_nodes = [0, 3, 1, 1, 2, 0, 3, 2];
+    let of_edges = [2, 1, 0, 0, 1, 2, 2, 2, 0, 1, 1, 0, 2, 0];
+    let one_hot = |types: &[u32], n: u32| {
+        let bits = types.iter().flat_map(|&t| (0..n).map(move |k| f64::from(u8::from(t == k))));
+        Tensor::from_vec(bits.collect(), (types.len(), n as usize), &Device::Cpu).unwrap()
+    };
+    let column = |types: &[u32]| {
+        Tensor::from_vec(types.to_vec(), (types.len(), 1), &Device::Cpu)
+            .unwrap()
+            .to_dtype(DType::F64)
+            .unwrap()
+    };
+    let model = gps(types, &tables);
+    let run = |model: &dyn GraphModel, x: Tensor, attr: &Tensor| {
+        let x = Tensor::cat(&[&x, &pe], 1).unwrap();
+        model.forward_batch(&x, &edges, Some(attr), Some(&batch), Mode::Eval).map_err(|e| e.to_string())
+    };
+    let kinds = Tensor::new(&of_edges, &Device::Cpu).unwrap();
+    let found = values(&run(&*model, column(&of_nodes), &kinds).unwrap());
+    let expected = run(&*gps(numbers, &maps), one_hot(&of_nodes, 4), &one_hot(&of_edges, 3)).unwrap();
+    for (a, b) in found.iter().zip(values(&expected)) {
+        assert!((a - b).abs() < 1e-12, "{found:?}, {expected}");
+    }
+    assert_ne!(found[..2], found[2..]);
+    // In a column of numbers, the types of edges are the same.
+    assert_eq!(values(&run(&*model, column(&of_nodes), &column(&of_edges)).unwrap()), found);
+
+    let wrong = run(&*model, column(&[0, 3, 1, 1, 4, 0, 3, 2]), &kinds).unwrap_err();
+    assert!(wrong.contains("x: expected categories, whole numbers from 0 to 3, got 4"), "{wrong}");
+    let half = run(&*model, column(&of_nodes), &(column(&of_edges) * 0.5).unwrap()).unwrap_err();
+    assert!(half.contains("edge_attr: expected categories") && half.contains("got 0.5"), "{half}");
+    let short = run(&*model, column(&of_nodes), &column(&of_edges[1..])).unwrap_err();
+    assert!(short.contains("edge_attr: expected types [14] or [14, 1], got [13, 1]"), "{short}");
+    let x = Tensor::cat(&[&column(&of_nodes), &pe], 1).unwrap();
+    let none = model.forward_batch(&x, &edges, None, Some(&batch), Mode::Eval).unwrap_err().to_string();
+    assert!(none.contains("edge_attr: expected types") && none.contains("got none"), "{none}");
+}
+
+#[test]
+fn gps_of_nodes_answers_for_each() {
+    let config =
+        json!({"in_channels": 3, "hidden_channels": 8, "out_channels": 2, "num_layers": 1, "level": "node"});
+    let model = build("GPS", config).unwrap();
+    let (edges, batch) = two_graphs();
+    assert_eq!(model.level(), Level::Node);
+    let out = model.forward_batch(&random(8, 3, 9), &edges, None, Some(&batch), Mode::Eval).unwrap();
+    assert_eq!(out.dims(), [8, 2]);
 }

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::conv::{GatConv, Gatv2Conv, GcnConv, GineConv, SageConv, TransformerConv};
+use crate::conv::{GatConv, Gatv2Conv, GcnConv, GinConv, GineConv, SageConv, TransformerConv};
 use crate::{Error, Mode, Result};
 
 /// A layer over the edges of a graph that works beside a global attention: one of this crate, or your own.
@@ -39,20 +39,24 @@ macro_rules! local_conv {
 
 local_conv!(GatConv, Gatv2Conv, TransformerConv, GcnConv);
 
-impl LocalConv for SageConv {
-    fn forward_local(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        mode: Mode,
-    ) -> Result<Tensor> {
-        match edge_attr {
-            None => self.forward_t(x, edges, mode),
-            Some(a) => Err(Error::argument("SageConv", "edge_attr", "none", format!("{:?}", a.dims()))),
+macro_rules! local_conv_without_edge_attr {
+    ($($layer:ident),*) => {$(
+        impl LocalConv for $layer {
+            fn forward_local(
+                &self,
+                x: &Tensor,
+                edges: &EdgeIndex,
+                edge_attr: Option<&Tensor>,
+                mode: Mode,
+            ) -> Result<Tensor> {
+                let Some(attr) = edge_attr else { return self.forward_t(x, edges, mode) };
+                Err(Error::argument(stringify!($layer), "edge_attr", "none", format!("{:?}", attr.dims())))
+            }
         }
-    }
+    )*};
 }
+
+local_conv_without_edge_attr!(GinConv, SageConv);
 
 impl LocalConv for GineConv {
     fn forward_local(

@@ -82,7 +82,10 @@ impl BatchNorm {
     }
 
     /// As [`new`](Self::new), with the names of `torch.nn.BatchNorm1d`: without `module`.
-    pub(crate) fn bare(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn bare(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
         let c = config.clone();
         if c.allow_single_element && !c.track_running_stats {
             let expected = "false, because track_running_stats = false";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::nn::Mode;
-use candle_geometric::nn::conv::{GatConv, Gatv2Conv, GcnConv, GineConv, SageConv, TransformerConv};
+use candle_geometric::nn::conv::{GatConv, Gatv2Conv, GcnConv, GinConv, GineConv, SageConv, TransformerConv};
 use candle_geometric::nn::global::{
     GpsConv, LocalConv, MultiheadAttention, PerformerAttention, Polynormer, PolynormerAttention, SgFormer,
     SgFormerAttention,
@@ -184,7 +184,7 @@ fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
             None => unnamed.push(argument),
         }
     }
-    if name == "GINEConv" && !unnamed.is_empty() {
+    if ["GINConv", "GINEConv"].contains(&name) && !unnamed.is_empty() {
         kwargs.insert("nn".to_string(), value(&unnamed.join(","))?);
     } else {
         for (key, text) in ["in_channels", "out_channels"].into_iter().zip(unnamed) {
@@ -198,6 +198,7 @@ fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
         "TransformerConv" => Arc::new(TransformerConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "GCNConv" => Arc::new(GcnConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "SAGEConv" => Arc::new(SageConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "GINConv" => Arc::new(GinConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "GINEConv" => Arc::new(GineConv::new(&serde_json::from_value(kwargs)?, vb)?),
         other => bail!("kwargs: `{other}` is no local layer that is known"),
     })

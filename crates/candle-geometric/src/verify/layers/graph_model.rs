@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use super::model::model;
-use super::{Entry, Setting, graphs};
+use super::{Entry, Setting, graphs, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::Inputs;
 
@@ -41,6 +41,27 @@ pub(super) const LAYERS: &[Entry] = &[
             ),
         ],
     ),
+    Entry::new(
+        "GPS",
+        gps,
+        &[
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 12, "out_channels": 2, "num_layers": 2, "heads": 2, "edge_dim": 3, "pe_channels": 2, "pe_dim": 3}"#,
+                BATCH.edge_attr(3).other_gradients(&["param.convs.0.conv.eps", "param.convs.1.conv.eps"]),
+            ),
+            graphs(
+                r#"{"in_channels": 5, "hidden_channels": 12, "out_channels": 2, "num_layers": 1, "pooling": "mean", "norm": "layer_norm", "act": "gelu"}"#,
+                BATCH.other_gradients(&["param.convs.0.conv.eps"]),
+            ),
+            nodes(
+                r#"{"in_channels": 5, "hidden_channels": 12, "out_channels": 3, "num_layers": 1, "level": "node", "attn_type": "performer", "attn_kwargs": {"head_channels": 3}}"#,
+                BATCH.other_gradients(&[
+                    "param.convs.0.conv.eps",
+                    "param.convs.0.attn.fast_attn.projection_matrix",
+                ]),
+            ),
+        ],
+    ),
 ];
 
 fn sag_pool_net(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
@@ -49,4 +70,8 @@ fn sag_pool_net(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<O
 
 fn gmt(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     model("GMT", kwargs, vb, inputs)
+}
+
+fn gps(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    model("GPS", kwargs, vb, inputs)
 }
