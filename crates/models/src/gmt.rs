@@ -123,7 +123,7 @@ impl Gmt {
             ("out_channels", c.out_channels),
             ("num_layers", c.num_layers),
             ("k", c.k),
-            ("num_encoder_blocks", c.num_encoder_blocks.saturating_add(1)),
+            ("num_encoder_blocks", c.num_encoder_blocks.max(1)),
             ("heads", c.heads),
         ];
         check_sizes(MODEL, &sizes)?;

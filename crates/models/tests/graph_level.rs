@@ -241,3 +241,26 @@ fn gps_of_nodes_answers_for_each() {
     let out = model.forward_batch(&random(8, 3, 9), &edges, None, Some(&batch), Mode::Eval).unwrap();
     assert_eq!(out.dims(), [8, 2]);
 }
+
+#[test]
+fn nodes_of_graphs_may_stand_mixed() {
+    let (edges, batch) = two_graphs();
+    let x = random(8, 3, 10);
+    // Node i stands at place[i].
+    let place = [3u32, 7, 0, 5, 1, 6, 2, 4];
+    let moved = |ids: &[u32]| ids.iter().map(|&i| place[i as usize]).collect::<Vec<_>>();
+    let mut order = [0u32; 8];
+    place.iter().zip(0..).for_each(|(&p, i)| order[p as usize] = i);
+    let mixed_edges = EdgeIndex::new(moved(edges.source()), moved(edges.destination()), 8).unwrap();
+    let graphs: Vec<u32> = order.iter().map(|&i| batch.destination()[i as usize]).collect();
+    let mixed_batch = EdgeIndex::from_batch(&graphs, 2).unwrap();
+    let mixed_x = x.index_select(&Tensor::new(&order, &Device::Cpu).unwrap(), 0).unwrap();
+    for (name, config) in models() {
+        let model = build(name, config).unwrap();
+        let of =
+            |x, edges, batch| values(&model.forward_batch(x, edges, None, Some(batch), Mode::Eval).unwrap());
+        let (sorted, mixed) = (of(&x, &edges, &batch), of(&mixed_x, &mixed_edges, &mixed_batch));
+        let off = sorted.iter().zip(&mixed).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-12, "{name}: {sorted:?} and {mixed:?}");
+    }
+}
