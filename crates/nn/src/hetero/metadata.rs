@@ -63,8 +63,11 @@ impl<N: Into<String>, const K: usize> From<[(N, usize); K]> for TypedChannels {
 }
 
 impl TypedChannels {
-    /// The channels of every type of nodes, in the order of the metadata.
-    pub(super) fn resolve(&self, layer: &'static str, metadata: &Metadata) -> Result<Vec<(String, usize)>> {
+    /// The channels of every type of nodes, in the order of the metadata; `layer` is for messages.
+    ///
+    /// # Errors
+    /// If a type has none.
+    pub fn resolve(&self, layer: &'static str, metadata: &Metadata) -> Result<Vec<(String, usize)>> {
         let of = |name: &String| match self {
             Self::One(channels) => Ok((name.clone(), *channels)),
             Self::Each(each) => match each.get(name) {

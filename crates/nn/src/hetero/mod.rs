@@ -24,8 +24,12 @@ use crate::{Error, Result};
 /// A tensor for every type of nodes, by its name.
 pub type NodeTensors = BTreeMap<String, Tensor>;
 
-/// The features of every type of nodes of the graph: each `[nodes, in_channels]`, as `channels` says for the type.
-fn check_nodes<'x>(
+/// The features of every type of nodes of the graph: each `[nodes, in_channels]`, as `channels` says for the type; `layer` is
+/// for messages.
+///
+/// # Errors
+/// If the graph has a type that `channels` does not know, or its features are missing or of another shape.
+pub fn check_nodes<'x>(
     layer: &'static str,
     x: &'x NodeTensors,
     graph: &HeteroGraph,

@@ -12,6 +12,7 @@ mod edge;
 mod function;
 mod global;
 mod graph_model;
+mod hetero;
 mod model;
 mod norm;
 mod pool;
@@ -39,6 +40,7 @@ const FAMILIES: &[&[Entry]] = &[
     edge::LAYERS,
     baseline::LAYERS,
     relational::LAYERS,
+    hetero::LAYERS,
     pool::LAYERS,
     global::LAYERS,
 ];
