@@ -61,6 +61,32 @@ impl Relations {
         })
     }
 
+    /// These edges, then each of them backwards, by a relation of its own: the inverse of r is r + R, and there are 2R.
+    ///
+    /// ```
+    /// use candle_geometric_graph::{EdgeIndex, Relations};
+    /// # fn main() -> Result<(), candle_geometric_graph::GraphError> {
+    /// let facts = Relations::new(&EdgeIndex::new(vec![0], vec![1], 2)?, &[2], 3)?;
+    /// let both = facts.with_inverses()?;
+    /// assert_eq!(both.edges(), &EdgeIndex::new(vec![0, 1], vec![1, 0], 2)?);
+    /// assert_eq!((both.edge_type(), both.num_relations()), (&[2, 5][..], 6));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If the graph is bipartite, or there are too many edges or relations for 32 bits.
+    pub fn with_inverses(&self) -> Result<Self> {
+        let (edges, relations) = (self.edges(), self.num_relations());
+        let n = edges.num_nodes()?;
+        check_size("num_relations", relations.saturating_mul(2))?;
+        check_size("num_edges", edges.num_edges().saturating_mul(2))?;
+        let source = [edges.source(), edges.destination()].concat();
+        let destination = [edges.destination(), edges.source()].concat();
+        let inverse = self.edge_type().iter().map(|r| r + relations as u32);
+        let edge_type: Vec<u32> = self.edge_type().iter().copied().chain(inverse).collect();
+        Self::new(&EdgeIndex::new(source, destination, n)?, &edge_type, 2 * relations)
+    }
+
     /// The edges.
     pub fn edges(&self) -> &EdgeIndex {
         &self.inner.edges

@@ -1,9 +1,10 @@
 use candle_core::Tensor;
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::Triples;
-use super::embeddings::{check_channels, logistic_loss, table};
+use super::embeddings::{check_channels, dot, table};
+use super::{Queries, Triples, logistic_loss};
 use crate::Result;
 
 const LAYER: &str = "ComplEx";
@@ -85,14 +86,28 @@ impl ComplEx {
     /// # Errors
     /// If the triples are not of as many nodes and relations.
     pub fn forward(&self, triples: &Triples) -> Result<Tensor> {
-        triples.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
-        let (head_re, head_im) = (triples.heads(&self.node_emb)?, triples.heads(&self.node_emb_im)?);
-        let (tail_re, tail_im) = (triples.tails(&self.node_emb)?, triples.tails(&self.node_emb_im)?);
-        let (rel_re, rel_im) = (triples.relations(&self.rel_emb)?, triples.relations(&self.rel_emb_im)?);
-        // Re(h r t̄) = Re r · (h · t as plane vectors) + Im r · (their cross product).
-        let dot = ((&head_re * &tail_re)? + (&head_im * &tail_im)?)?;
-        let cross = ((&head_re * &tail_im)? - (&head_im * &tail_re)?)?;
-        Ok(((rel_re * dot)? + (rel_im * cross)?)?.sum(1)?)
+        let (re, im) = self.query(triples.queries())?;
+        let scores =
+            dot(&re, &triples.tails(&self.node_emb)?)? + dot(&im, &triples.tails(&self.node_emb_im)?)?;
+        Ok(scores?)
+    }
+
+    /// The scores of all nodes as answers to each question, `[B, N]`: two matrix products.
+    ///
+    /// # Errors
+    /// If the questions are not about as many nodes and relations.
+    pub fn score_tails(&self, queries: &Queries) -> Result<Tensor> {
+        let (re, im) = self.query(queries)?;
+        Ok(ops::linear_sum([((&re).into(), &self.node_emb), ((&im).into(), &self.node_emb_im)], None)?)
+    }
+
+    /// h ∘ r, the real and the imaginary part, `[B, C]`.
+    fn query(&self, queries: &Queries) -> Result<(Tensor, Tensor)> {
+        queries.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
+        let (head_re, head_im) = (queries.heads(&self.node_emb)?, queries.heads(&self.node_emb_im)?);
+        let (rel_re, rel_im) = (queries.relations(&self.rel_emb)?, queries.relations(&self.rel_emb_im)?);
+        let re = ((&head_re * &rel_re)? - (&head_im * &rel_im)?)?;
+        Ok((re, ((head_re * rel_im)? + (head_im * rel_re)?)?))
     }
 
     /// PyTorch Geometric's loss: the cross-entropy of telling true triples from false ones by their scores

@@ -1,10 +1,10 @@
-use candle_core::{D, Module, Tensor};
+use candle_core::{Module, Tensor};
 use candle_geometric_ops as ops;
 use candle_nn::{Conv2d, Conv2dConfig, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::Triples;
-use super::embeddings::{check_channels, logistic_loss, table};
+use super::embeddings::{check_channels, check_nodes, dot, table};
+use super::{Queries, Triples, logistic_loss};
 use crate::norm::{BatchNorm, BatchNormConfig};
 use crate::{Error, Linear, Mode, Result, dropout, init};
 
@@ -106,7 +106,7 @@ pub struct ConvE {
     bn0: BatchNorm,
     bn1: BatchNorm,
     bn2: BatchNorm,
-    /// `[N, 1]`.
+    /// `[N]`.
     bias: Tensor,
 }
 
@@ -148,7 +148,7 @@ impl ConvE {
             bn0: norm("bn0", 1)?,
             bn1: norm("bn1", c.filters)?,
             bn2: norm("bn2", c.hidden_channels)?,
-            bias: vb.get_with_hints(c.num_nodes, "bias", init::ZEROS)?.unsqueeze(1)?,
+            bias: vb.get_with_hints(c.num_nodes, "bias", init::ZEROS)?,
             config: c,
         })
     }
@@ -158,28 +158,63 @@ impl ConvE {
         &self.config
     }
 
+    /// The embeddings of the nodes, `[N, C]`.
+    pub fn node_emb(&self) -> &Tensor {
+        &self.node_emb
+    }
+
     /// The score of every triple. Training takes the statistics of the batch, and so at least two triples.
     ///
     /// # Errors
     /// If the triples are not of as many nodes and relations, or there is a single one in training.
     pub fn forward(&self, triples: &Triples, mode: Mode) -> Result<Tensor> {
+        self.forward_from(&self.node_emb, triples, mode)
+    }
+
+    /// As [`forward`](Self::forward), with embeddings of the nodes `[N, C]` that an encoder made.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if `nodes` has another shape.
+    pub fn forward_from(&self, nodes: &Tensor, triples: &Triples, mode: Mode) -> Result<Tensor> {
+        let scores = dot(&self.query(nodes, triples.queries(), mode)?, &triples.tails(nodes)?)?;
+        Ok((scores + triples.tails(&self.bias.unsqueeze(1)?)?.squeeze(1)?)?)
+    }
+
+    /// The scores of all nodes as answers to each question, `[B, N]`: one matrix product after the convolution.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn score_tails(&self, queries: &Queries, mode: Mode) -> Result<Tensor> {
+        self.score_tails_from(&self.node_emb, queries, mode)
+    }
+
+    /// As [`score_tails`](Self::score_tails), with embeddings of the nodes `[N, C]` that an encoder made.
+    ///
+    /// # Errors
+    /// As [`score_tails`](Self::score_tails), and if `nodes` has another shape.
+    pub fn score_tails_from(&self, nodes: &Tensor, queries: &Queries, mode: Mode) -> Result<Tensor> {
+        Ok(ops::linear(&self.query(nodes, queries, mode)?, nodes, Some(&self.bias))?)
+    }
+
+    /// What a tail is multiplied by, `[B, C]`.
+    fn query(&self, nodes: &Tensor, queries: &Queries, mode: Mode) -> Result<Tensor> {
         let c = &self.config;
-        triples.check(LAYER, c.num_nodes, c.num_relations)?;
-        let tails = triples.tails(&self.node_emb)?;
-        if triples.is_empty() {
-            return Ok(tails.sum(D::Minus1)?);
+        queries.check(LAYER, c.num_nodes, c.num_relations)?;
+        check_nodes(LAYER, nodes, [c.num_nodes, c.hidden_channels])?;
+        let (heads, relations) = (queries.heads(nodes)?, queries.relations(&self.rel_emb)?);
+        if queries.is_empty() {
+            return Ok(heads);
         }
-        let both = [triples.heads(&self.node_emb)?, triples.relations(&self.rel_emb)?];
-        let (k, rows, columns) = (triples.len(), 2 * c.height, c.hidden_channels / c.height);
-        let picture = by_channel(&self.bn0, &Tensor::cat(&both, 1)?.reshape((k, 1, rows, columns))?, mode)?;
+        let (k, rows, columns) = (queries.len(), 2 * c.height, c.hidden_channels / c.height);
+        let picture = Tensor::cat(&[heads, relations], 1)?.reshape((k, 1, rows, columns))?;
+        let picture = by_channel(&self.bn0, &picture, mode)?;
         let maps = self.conv1.forward(&dropout(&picture, c.input_dropout, mode)?)?;
         let maps = ops::relu(&by_channel(&self.bn1, &maps, mode)?)?;
         let kept = Tensor::ones((k, c.filters), maps.dtype(), maps.device())?;
         let kept = dropout(&kept, c.feature_dropout, mode)?.reshape((k, c.filters, 1, 1))?;
         let hidden = self.fc.forward(&maps.broadcast_mul(&kept)?.flatten_from(1)?)?;
         let hidden = self.bn2.forward_t(&dropout(&hidden, c.hidden_dropout, mode)?, mode)?;
-        let scores = (ops::relu(&hidden)? * tails)?.sum(D::Minus1)?;
-        Ok((scores + triples.tails(&self.bias)?.squeeze(1)?)?)
+        Ok(ops::relu(&hidden)?)
     }
 
     /// The cross-entropy of telling true triples from false ones by their scores ([`Triples::corrupted`] draws false ones).

@@ -3,8 +3,9 @@ use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::Triples;
-use super::embeddings::{check_channels, table, triple_dot};
+use super::embeddings::{check_channels, check_nodes, dot, table};
+use super::loss::margin_loss;
+use super::{Queries, Triples};
 use crate::Result;
 use crate::config;
 
@@ -80,14 +81,49 @@ impl DistMult {
         &self.config
     }
 
+    /// The embeddings of the nodes, `[N, C]`.
+    pub fn node_emb(&self) -> &Tensor {
+        &self.node_emb
+    }
+
     /// The score of every triple.
     ///
     /// # Errors
     /// If the triples are not of as many nodes and relations.
     pub fn forward(&self, triples: &Triples) -> Result<Tensor> {
-        triples.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
-        let (head, tail) = (triples.heads(&self.node_emb)?, triples.tails(&self.node_emb)?);
-        triple_dot(&head, &triples.relations(&self.rel_emb)?, &tail)
+        self.forward_from(&self.node_emb, triples)
+    }
+
+    /// As [`forward`](Self::forward), with embeddings of the nodes `[N, C]` that an encoder made.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if `nodes` has another shape.
+    pub fn forward_from(&self, nodes: &Tensor, triples: &Triples) -> Result<Tensor> {
+        dot(&self.query(nodes, triples.queries())?, &triples.tails(nodes)?)
+    }
+
+    /// The scores of all nodes as answers to each question, `[B, N]`: one matrix product.
+    ///
+    /// # Errors
+    /// If the questions are not about as many nodes and relations.
+    pub fn score_tails(&self, queries: &Queries) -> Result<Tensor> {
+        self.score_tails_from(&self.node_emb, queries)
+    }
+
+    /// As [`score_tails`](Self::score_tails), with embeddings of the nodes `[N, C]` that an encoder made.
+    ///
+    /// # Errors
+    /// As [`score_tails`](Self::score_tails), and if `nodes` has another shape.
+    pub fn score_tails_from(&self, nodes: &Tensor, queries: &Queries) -> Result<Tensor> {
+        Ok(ops::linear(&self.query(nodes, queries)?, nodes, None)?)
+    }
+
+    /// What a tail is multiplied by, `[B, C]`.
+    fn query(&self, nodes: &Tensor, queries: &Queries) -> Result<Tensor> {
+        let c = &self.config;
+        queries.check(LAYER, c.num_nodes, c.num_relations)?;
+        check_nodes(LAYER, nodes, [c.num_nodes, c.hidden_channels])?;
+        Ok((queries.heads(nodes)? * queries.relations(&self.rel_emb)?)?)
     }
 
     /// PyTorch Geometric's loss: the mean of max(0, margin − (positive − negative)), triple by triple; there must be as many
@@ -96,8 +132,6 @@ impl DistMult {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn loss(&self, positive: &Triples, negative: &Triples) -> Result<Tensor> {
-        let (positive, negative) = (self.forward(positive)?, self.forward(negative)?);
-        let short = (self.config.margin - (positive - negative)?)?;
-        Ok(ops::relu(&short)?.mean_all()?)
+        margin_loss(&self.forward(positive)?, &self.forward(negative)?, self.config.margin)
     }
 }

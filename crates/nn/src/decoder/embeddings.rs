@@ -1,7 +1,6 @@
-//! What the models of knowledge graphs share: tables of embeddings, losses.
+//! What the models of knowledge graphs share: tables of embeddings, and distances to all of them.
 
 use candle_core::{D, Tensor};
-use candle_geometric_ops as ops;
 use candle_nn::{Init, VarBuilder};
 
 use crate::{Error, Result, init};
@@ -31,15 +30,42 @@ pub(super) fn check_channels(layer: &'static str, hidden_channels: usize) -> Res
     Err(Error::argument(layer, "hidden_channels", "at least 1", "0"))
 }
 
-/// Σ x ⊙ y ⊙ z over the channels, `[K, C] → [K]`.
-pub(super) fn triple_dot(x: &Tensor, y: &Tensor, z: &Tensor) -> Result<Tensor> {
-    Ok(((x * y)? * z)?.sum(D::Minus1)?)
+/// That embeddings of nodes, which may be an encoder's, are `[N, C]`.
+pub(super) fn check_nodes(layer: &'static str, nodes: &Tensor, shape: [usize; 2]) -> Result<()> {
+    if nodes.dims() == shape {
+        return Ok(());
+    }
+    let [n, c] = shape;
+    let expected = format!("[{n}, {c}] ([num_nodes, hidden_channels])");
+    Err(Error::argument(layer, "nodes", expected, format!("{:?}", nodes.dims())))
 }
 
-/// The mean of −log σ(s) over positive and of −log σ(−s) over negative scores, all together.
-pub(super) fn logistic_loss(positive: &Tensor, negative: &Tensor) -> Result<Tensor> {
-    let x = Tensor::cat(&[&positive.neg()?, negative], 0)?;
-    // log(1 + exp x) = max(x, 0) + log(1 + exp −|x|): finite for every x.
-    let rest = (x.abs()?.neg()?.exp()? + 1.0)?.log()?;
-    Ok((ops::relu(&x)? + rest)?.mean_all()?)
+/// Σ x ⊙ y over the channels, `[K, C] → [K]`.
+pub(super) fn dot(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Ok((x * y)?.sum(D::Minus1)?)
+}
+
+/// √x, with the slope 0 at 0, where it has none, as in PyTorch.
+pub(super) fn root(x: &Tensor) -> Result<Tensor> {
+    let zero = x.eq(0.0)?.to_dtype(x.dtype())?;
+    Ok(((x + &zero)?.sqrt()? - zero)?)
+}
+
+/// The most numbers of a block of differences.
+const BLOCK: usize = 1 << 22;
+
+/// The scores `[B, N]` of all nodes where a score is no product: those of as many nodes at once as fit into a block.
+/// `score` gets the number of the first node of a block and how many there are, for scores `[B, nodes]`.
+pub(super) fn in_blocks(
+    [b, n, c]: [usize; 3],
+    like: &Tensor,
+    score: impl Fn(usize, usize) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let at_once = (BLOCK / b.saturating_mul(c).max(1)).max(1);
+    let blocks = (0..n).step_by(at_once).map(|start| score(start, at_once.min(n - start)));
+    match blocks.collect::<Result<Vec<_>>>()?.as_slice() {
+        [] => Ok(Tensor::zeros((b, n), like.dtype(), like.device())?),
+        [one] => Ok(one.clone()),
+        several => Ok(Tensor::cat(several, 1)?),
+    }
 }

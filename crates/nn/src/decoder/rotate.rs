@@ -1,9 +1,9 @@
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::Triples;
-use super::embeddings::{check_channels, logistic_loss, table, table_from};
+use super::embeddings::{check_channels, in_blocks, root, table, table_from};
+use super::{Queries, Triples, logistic_loss};
 use crate::Result;
 use crate::config;
 
@@ -87,18 +87,40 @@ impl RotatE {
     /// # Errors
     /// If the triples are not of as many nodes and relations.
     pub fn forward(&self, triples: &Triples) -> Result<Tensor> {
-        triples.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
-        let (head_re, head_im) = (triples.heads(&self.node_emb)?, triples.heads(&self.node_emb_im)?);
-        let (tail_re, tail_im) = (triples.tails(&self.node_emb)?, triples.tails(&self.node_emb_im)?);
-        let angle = triples.relations(&self.rel_emb)?;
+        let (re, im) = self.query(triples.queries())?;
+        let (re, im) = ((re - triples.tails(&self.node_emb)?)?, (im - triples.tails(&self.node_emb_im)?)?);
+        self.score(&re, &im)
+    }
+
+    /// The scores of all nodes as answers to each question, `[B, N]`, some nodes at a time: differences of B · C · N numbers
+    /// are not there at once where no gradient is asked for.
+    ///
+    /// # Errors
+    /// If the questions are not about as many nodes and relations.
+    pub fn score_tails(&self, queries: &Queries) -> Result<Tensor> {
+        let (re, im) = self.query(queries)?;
+        let (re, im) = (re.unsqueeze(1)?, im.unsqueeze(1)?);
+        let sizes = [queries.len(), self.config.num_nodes, self.config.hidden_channels];
+        in_blocks(sizes, &self.node_emb, |start, count| {
+            let tails = |of: &Tensor| of.narrow(0, start, count)?.unsqueeze(0);
+            let re = re.broadcast_sub(&tails(&self.node_emb)?)?;
+            self.score(&re, &im.broadcast_sub(&tails(&self.node_emb_im)?)?)
+        })
+    }
+
+    /// h ∘ exp(iθ_r), the real and the imaginary part, `[B, C]`.
+    fn query(&self, queries: &Queries) -> Result<(Tensor, Tensor)> {
+        queries.check(LAYER, self.config.num_nodes, self.config.num_relations)?;
+        let (re, im) = (queries.heads(&self.node_emb)?, queries.heads(&self.node_emb_im)?);
+        let angle = queries.relations(&self.rel_emb)?;
         let (cos, sin) = (angle.cos()?, angle.sin()?);
-        let re = (((&cos * &head_re)? - (&sin * &head_im)?)? - tail_re)?;
-        let im = (((&cos * &head_im)? + (&sin * &head_re)?)? - tail_im)?;
-        let squared = (re.sqr()? + im.sqr()?)?.sum(1)?;
-        // √ has no slope at 0: there the distance takes the slope 0, as in PyTorch.
-        let zero = squared.eq(0.0)?.to_dtype(squared.dtype())?;
-        let distance = ((squared + &zero)?.sqrt()? - zero)?;
-        Ok((self.config.margin - distance)?)
+        Ok((((&cos * &re)? - (&sin * &im)?)?, ((cos * im)? + (sin * re)?)?))
+    }
+
+    /// margin − the length of the difference.
+    fn score(&self, re: &Tensor, im: &Tensor) -> Result<Tensor> {
+        let squared = (re.sqr()? + im.sqr()?)?.sum(D::Minus1)?;
+        Ok((self.config.margin - root(&squared)?)?)
     }
 
     /// PyTorch Geometric's loss: the cross-entropy of telling true triples from false ones by their scores

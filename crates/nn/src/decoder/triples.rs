@@ -3,15 +3,16 @@ use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_ops as ops;
 
+use super::Queries;
+use super::queries::places;
 use crate::{Error, Result};
 
-/// Triples (head, relation, tail) of a knowledge graph, checked once.
+/// Triples (head, relation, tail) of a knowledge graph, checked once: questions and an answer to each.
 #[derive(Debug, Clone)]
 pub struct Triples {
-    /// From head to tail.
-    ends: EdgeIndex,
-    /// From the relation to the place of the triple.
-    relations: EdgeIndex,
+    queries: Queries,
+    /// From the tail to the place of the triple.
+    tails: EdgeIndex,
 }
 
 impl Triples {
@@ -27,22 +28,22 @@ impl Triples {
         num_relations: usize,
     ) -> Result<Self> {
         let k = head_index.len();
-        if rel_type.len() != k {
-            let expected = format!("[{k}] (one relation per triple)");
-            return Err(Error::argument("Triples", "rel_type", expected, format!("[{}]", rel_type.len())));
+        if tail_index.len() != k {
+            let expected = format!("[{k}] (one tail per head)");
+            return Err(Error::argument(
+                "Triples",
+                "tail_index",
+                expected,
+                format!("[{}]", tail_index.len()),
+            ));
         }
-        if let Some(r) = rel_type.iter().find(|&&r| r as usize >= num_relations) {
-            let expected = format!("relations below {num_relations}");
-            return Err(Error::argument("Triples", "rel_type", expected, r.to_string()));
-        }
-        let ends = EdgeIndex::new(head_index, tail_index, num_nodes)?;
-        let relations = EdgeIndex::bipartite(rel_type, (0..k as u32).collect(), num_relations, k)?;
-        Ok(Self { ends, relations })
+        let queries = Queries::new(head_index, rel_type, num_nodes, num_relations)?;
+        Ok(Self { queries, tails: places("tail_index", "nodes", tail_index, num_nodes)? })
     }
 
     /// K.
     pub fn len(&self) -> usize {
-        self.ends.num_edges()
+        self.tails.num_edges()
     }
 
     /// Whether there are none.
@@ -50,19 +51,24 @@ impl Triples {
         self.len() == 0
     }
 
+    /// Heads and relations.
+    pub fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
     /// The heads.
     pub fn head_index(&self) -> &[u32] {
-        self.ends.source()
+        self.queries.head_index()
     }
 
     /// The relations.
     pub fn rel_type(&self) -> &[u32] {
-        self.relations.source()
+        self.queries.rel_type()
     }
 
     /// The tails.
     pub fn tail_index(&self) -> &[u32] {
-        self.ends.destination()
+        self.tails.source()
     }
 
     /// Negative triples, as PyTorch Geometric draws them: the first half with other heads, the second half with other
@@ -71,38 +77,18 @@ impl Triples {
     /// # Errors
     /// If there are triples and no nodes, which cannot be.
     pub fn corrupted(&self, generator: &Generator) -> Result<Self> {
-        let nodes = self.ends.num_src();
+        let (nodes, relations) = (self.queries.num_nodes(), self.queries.num_relations());
         let mut random = generator.stream().sequence();
         let (mut head, mut tail) = (self.head_index().to_vec(), self.tail_index().to_vec());
         let half = self.len() / 2;
         for node in head.iter_mut().take(half).chain(tail.iter_mut().skip(half)) {
             *node = random.below(u32::try_from(nodes).unwrap_or(u32::MAX));
         }
-        Self::new(head, self.rel_type().to_vec(), tail, nodes, self.relations.num_src())
+        Self::new(head, self.rel_type().to_vec(), tail, nodes, relations)
     }
 
-    /// The rows of the heads, `[num_nodes, C] → [K, C]`.
-    pub(super) fn heads(&self, nodes: &Tensor) -> Result<Tensor> {
-        Ok(ops::gather_src(nodes, &self.ends)?)
-    }
-
-    /// The rows of the tails.
+    /// The rows of the tails, `[num_nodes, C] → [K, C]`.
     pub(super) fn tails(&self, nodes: &Tensor) -> Result<Tensor> {
-        Ok(ops::gather_dst(nodes, &self.ends)?)
-    }
-
-    /// The rows of the relations, `[num_relations, C] → [K, C]`.
-    pub(super) fn relations(&self, relations: &Tensor) -> Result<Tensor> {
-        Ok(ops::gather_src(relations, &self.relations)?)
-    }
-
-    /// That these are triples of so many nodes and relations.
-    pub(super) fn check(&self, layer: &'static str, num_nodes: usize, num_relations: usize) -> Result<()> {
-        let (nodes, relations) = (self.ends.num_src(), self.relations.num_src());
-        if (nodes, relations) == (num_nodes, num_relations) {
-            return Ok(());
-        }
-        let words = |n, r| format!("triples of {n} nodes and {r} relations");
-        Err(Error::argument(layer, "triples", words(num_nodes, num_relations), words(nodes, relations)))
+        Ok(ops::gather_src(nodes, &self.tails)?)
     }
 }

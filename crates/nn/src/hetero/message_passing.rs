@@ -2,8 +2,8 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::conv::{
-    Appnp, GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GinConv, GineConv, GraphConv, PnaConv, SageConv,
-    SgConv, TransformerConv,
+    Appnp, ChebConv, GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GinConv, GineConv, GraphConv, PnaConv,
+    SageConv, SgConv, TransformerConv,
 };
 use crate::{Error, Mode, Nodes, Result};
 
@@ -82,6 +82,12 @@ impl MessagePassing for GinConv {
     fn pass(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>, _mode: Mode) -> Result<Tensor> {
         no_edges("GinConv", edge_attr)?;
         self.forward(x, edges)
+    }
+}
+
+impl MessagePassing for ChebConv {
+    fn pass(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>, _mode: Mode) -> Result<Tensor> {
+        self.forward_scaled(one_set("ChebConv", x)?, edges, edge_attr, None, None)
     }
 }
 

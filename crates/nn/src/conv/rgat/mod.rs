@@ -1,124 +1,22 @@
+mod config;
+mod mode;
+mod modulation;
+
 use candle_core::Tensor;
-use candle_geometric_graph::{EdgeIndex, Relations};
-use candle_geometric_ops::{self as ops, Reduce};
-use candle_nn::{Init, VarBuilder};
-use serde::{Deserialize, Serialize};
+use candle_geometric_graph::Relations;
+use candle_geometric_ops as ops;
+use candle_nn::VarBuilder;
+pub use config::RgatConvConfig;
+pub use mode::{AttentionMechanism, AttentionMode};
+use modulation::Cardinality;
+pub use modulation::Modulation;
 
 use super::attention::{Attention, check_edge_attr, check_numbers, check_slope};
 use super::neighbours::check_nodes;
 use super::relation_weights::{RelationWeights, check_relations};
-use crate::config;
 use crate::{Error, Linear, Mode, Result, dropout, init};
 
 const LAYER: &str = "RgatConv";
-
-/// Over which in-edges of a node the weights of an [`RgatConv`] sum to 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttentionMechanism {
-    /// Those of one relation: every relation counts as much as any other.
-    WithinRelation,
-    /// All of them.
-    #[default]
-    AcrossRelation,
-}
-
-/// How an [`RgatConv`] scores an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttentionMode {
-    /// LeakyReLU of the sum of query, key and edge.
-    #[default]
-    AdditiveSelfAttention,
-    /// The product of query, key and edge.
-    MultiplicativeSelfAttention,
-}
-
-/// What an [`RgatConv`] makes of its weights so that they also tell how many neighbours there are (Zhang and Xie,
-/// *Improving Attention Mechanism in Graph Neural Networks via Cardinality Preservation*, IJCAI 2020).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Modulation {
-    /// Σ α v + w ⊙ Σ v.
-    Additive,
-    /// ψ(d) ⊙ Σ α v, with ψ(d) = ReLU(d l₁ + b₁) l₂ + b₂ of the in-degree d.
-    Scaled,
-    /// Σ (α + 1) v, over the edges whose α is above 0.
-    FAdditive,
-    /// d Σ α v.
-    FScaled,
-}
-
-/// The arguments of [`RgatConv`], with PyTorch Geometric's names and defaults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RgatConvConfig {
-    /// I.
-    pub in_channels: usize,
-    /// C, the channels of each head.
-    pub out_channels: usize,
-    /// R, the number of relations.
-    pub num_relations: usize,
-    /// The number of matrices of which those of the relations are sums; none if each has its own. Default none.
-    #[serde(default)]
-    pub num_bases: Option<usize>,
-    /// The number of blocks along the diagonal of each matrix; none if matrices are full. Default none.
-    #[serde(default)]
-    pub num_blocks: Option<usize>,
-    /// What is made of the weights. Default none.
-    #[serde(default, rename = "mod")]
-    pub modulation: Option<Modulation>,
-    /// Over which edges weights sum to 1. Default all in-edges.
-    #[serde(default)]
-    pub attention_mechanism: AttentionMechanism,
-    /// How edges are scored. Default by a sum.
-    #[serde(default)]
-    pub attention_mode: AttentionMode,
-    /// H, the number of heads. Default 1.
-    #[serde(default = "config::one")]
-    pub heads: usize,
-    /// D, the number of weights that each head has for an edge; more than 1 only where scores are products. Default 1.
-    #[serde(default = "config::one")]
-    pub dim: usize,
-    /// Whether heads are concatenated or averaged. Default true.
-    #[serde(default = "config::yes")]
-    pub concat: bool,
-    /// The slope of the leaky ReLU. Default 0.2.
-    #[serde(default = "config::slope")]
-    pub negative_slope: f64,
-    /// The probability with which a weight α is dropped in training, without a `mod` only. Default 0.
-    #[serde(default)]
-    pub dropout: f64,
-    /// The number of edge features; none if edges have no features. Default none.
-    #[serde(default)]
-    pub edge_dim: Option<usize>,
-    /// Whether a bias is added. Default true.
-    #[serde(default = "config::yes")]
-    pub bias: bool,
-}
-
-impl RgatConvConfig {
-    /// The defaults of PyTorch Geometric.
-    pub fn new(in_channels: usize, out_channels: usize, num_relations: usize) -> Self {
-        Self {
-            in_channels,
-            out_channels,
-            num_relations,
-            num_bases: None,
-            num_blocks: None,
-            modulation: None,
-            attention_mechanism: AttentionMechanism::default(),
-            attention_mode: AttentionMode::default(),
-            heads: 1,
-            dim: 1,
-            concat: true,
-            negative_slope: config::slope(),
-            dropout: 0.0,
-            edge_dim: None,
-            bias: true,
-        }
-    }
-}
 
 /// Relational graph attention (Busbridge, Sherburn, Cavallo, Hammerla, *Relational Graph Attention Networks*, 2019, eqs. 1 to
 /// 8).
@@ -166,16 +64,6 @@ pub struct RgatConv {
     cardinality: Cardinality,
 }
 
-/// The parameters of the `mod`s.
-#[derive(Debug, Clone)]
-struct Cardinality {
-    w: Tensor,
-    l1: Tensor,
-    b1: Tensor,
-    l2: Tensor,
-    b2: Tensor,
-}
-
 impl RgatConv {
     /// A layer with the parameters that `vb` gives.
     ///
@@ -197,12 +85,11 @@ impl RgatConv {
                 c.dropout.to_string(),
             ));
         }
-        let (h, o, hc, hd) = (c.heads, c.out_channels, c.heads * c.out_channels, c.heads * c.dim);
+        let (o, hc, hd) = (c.out_channels, c.heads * c.out_channels, c.heads * c.dim);
         let glorot = |name: &str| vb.get_with_hints((hc, hd), name, init::glorot_uniform(&[hc, hd]));
         let names = if c.num_bases.is_some() { ["basis", "att"] } else { ["weight", ""] };
         let edge_terms =
             |d| -> Result<_> { Ok((Linear::glorot(d, hc, false, vb.pp("lin_edge"))?, glorot("e")?)) };
-        let outputs = if c.concat { h * c.dim * o } else { c.dim * o };
         Ok(Self {
             weights: RelationWeights::new(
                 LAYER,
@@ -214,14 +101,8 @@ impl RgatConv {
             q: glorot("q")?,
             k: glorot("k")?,
             edge: c.edge_dim.map(edge_terms).transpose()?,
-            bias: c.bias.then(|| vb.get_with_hints(outputs, "bias", init::ZEROS)).transpose()?,
-            cardinality: Cardinality {
-                w: vb.get_with_hints(o, "w", init::ONES)?,
-                l1: vb.get_with_hints((1, o), "l1", init::ONES)?,
-                b1: vb.get_with_hints((1, o), "b1", init::ZEROS)?,
-                l2: vb.get_with_hints((o, o), "l2", Init::Const(1.0 / o as f64))?,
-                b2: vb.get_with_hints((1, o), "b2", init::ZEROS)?,
-            },
+            bias: c.bias.then(|| vb.get_with_hints(c.width(), "bias", init::ZEROS)).transpose()?,
+            cardinality: Cardinality::new(o, &vb)?,
             config: c,
         })
     }
@@ -278,7 +159,7 @@ impl RgatConv {
     ) -> Result<(Tensor, Attention)> {
         let values = self.values(x, relations)?;
         let scores = self.scores(&values, relations, edge_attr)?;
-        let alpha = self.alpha(&scores, relations)?;
+        let alpha = self.config.attention_mechanism.weights(&scores, relations)?;
         let out = self.combine(&values, &scores, Some(&alpha), relations, mode)?;
         Ok((out, Attention { edges: relations.edges().clone(), alpha }))
     }
@@ -301,22 +182,7 @@ impl RgatConv {
             (Some((lin, e)), Some(f)) => Some(ops::linear(&f, &e.t()?.matmul(lin.weight())?, None)?),
             _ => None,
         };
-        let additive = self.config.attention_mode == AttentionMode::AdditiveSelfAttention;
-        let of_ends = if additive { (query + key)? } else { (query * key)? };
-        let scores = match edge {
-            None => of_ends,
-            Some(edge) if additive => (of_ends + edge)?,
-            Some(edge) => (of_ends * edge)?,
-        };
-        Ok(if additive { ops::leaky_relu(&scores, self.config.negative_slope)? } else { scores })
-    }
-
-    /// α `[E, H·D]`.
-    fn alpha(&self, scores: &Tensor, relations: &Relations) -> Result<Tensor> {
-        Ok(match self.config.attention_mechanism {
-            AttentionMechanism::AcrossRelation => ops::segment_softmax(scores, relations.edges())?,
-            AttentionMechanism::WithinRelation => ops::segment_softmax(scores, relations.to_pairs()?)?,
-        })
+        self.config.attention_mode.scores(query, key, edge, self.config.negative_slope)
     }
 
     /// From values and scores to the result.
@@ -330,43 +196,28 @@ impl RgatConv {
     ) -> Result<Tensor> {
         let c = &self.config;
         let (pairs, values) = (relations.from_pairs()?, self.for_each_weight(values)?);
-        let (n, heads, columns) = (relations.edges().num_dst(), c.heads, c.heads * c.dim * c.out_channels);
-        let weighs = matches!(c.modulation, Some(Modulation::FAdditive | Modulation::FScaled));
-        let at_once = c.attention_mechanism == AttentionMechanism::AcrossRelation;
-        let out = if at_once && !weighs && mode.dropout(c.dropout).is_none() {
+        let at_once = c.attention_mechanism == AttentionMechanism::AcrossRelation
+            && !c.modulation.is_some_and(Modulation::weighs)
+            && mode.dropout(c.dropout).is_none();
+        let out = if at_once {
             ops::attend(scores, &values, pairs)?
         } else {
             let alpha = match alpha {
                 Some(alpha) => alpha.clone(),
-                None => self.alpha(scores, relations)?,
+                None => c.attention_mechanism.weights(scores, relations)?,
             };
             let alpha = match c.modulation {
-                Some(Modulation::FAdditive) => (&alpha + alpha.gt(0.0)?.to_dtype(alpha.dtype())?)?,
-                Some(Modulation::FScaled) => {
-                    let degree = degrees(relations.edges(), &alpha)?;
-                    alpha.broadcast_mul(&ops::gather_dst(&degree, relations.edges())?)?
-                }
-                _ => dropout(&alpha, c.dropout, mode)?,
+                Some(modulation) => modulation.weights(alpha, relations.edges())?,
+                None => dropout(&alpha, c.dropout, mode)?,
             };
             ops::spmm(pairs, Some(&alpha), &values)?
         };
         let out = match c.modulation {
-            Some(Modulation::Additive) => {
-                let sum = ops::spmm(pairs, None, &values)?.reshape((n, heads * c.dim, c.out_channels))?;
-                (out + sum.broadcast_mul(&self.cardinality.w)?.reshape((n, columns))?)?
-            }
-            Some(Modulation::Scaled) => {
-                let p = &self.cardinality;
-                let degree = degrees(relations.edges(), &out)?;
-                let hidden = ops::relu(&degree.matmul(&p.l1)?.broadcast_add(&p.b1)?)?;
-                let factor = hidden.matmul(&p.l2)?.broadcast_add(&p.b2)?.unsqueeze(1)?;
-                let by_head = out.reshape((n, heads * c.dim, c.out_channels))?;
-                by_head.broadcast_mul(&factor)?.reshape((n, columns))?
-            }
-            _ => out,
+            Some(modulation) => self.cardinality.modulate(modulation, out, &values, relations)?,
+            None => out,
         };
         match (c.concat, &self.bias) {
-            (false, bias) => Ok(ops::mean_heads(&out, heads, bias.as_ref())?),
+            (false, bias) => Ok(ops::mean_heads(&out, c.heads, bias.as_ref())?),
             (true, Some(bias)) => Ok(ops::bias_add(&out, bias)?),
             (true, None) => Ok(out),
         }
@@ -382,10 +233,4 @@ impl RgatConv {
         let repeated = values.reshape((rows, h, 1, o))?.broadcast_as((rows, h, d, o))?;
         Ok(repeated.contiguous()?.reshape((rows, h * d * o))?)
     }
-}
-
-/// The in-degrees `[N, 1]`.
-fn degrees(edges: &EdgeIndex, like: &Tensor) -> Result<Tensor> {
-    let ones = Tensor::ones((edges.num_edges(), 1), like.dtype(), like.device())?;
-    Ok(ops::scatter(&ones, edges, Reduce::Sum)?)
 }
