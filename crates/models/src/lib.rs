@@ -33,6 +33,7 @@ mod paper_gat;
 mod variational_gat;
 mod vgae;
 mod sag_pool_net;
+mod relational_gat;
 mod weights;
 pub mod zoo;
 
@@ -56,6 +57,7 @@ pub use paper_gat::{PaperGat, PaperGatConfig};
 pub use variational_gat::{VariationalGat, VariationalGatConfig};
 pub use vgae::{Gaussian, VariationalEncoder, Vgae, VgaeConfig};
 pub use sag_pool_net::{SagPoolArchitecture, SagPoolNet, SagPoolNetConfig};
+pub use relational_gat::{RelationalGat, RelationalGatConfig, TripleDecoderConfig};
 pub use weights::{Parameter, Problem, Tensors};
 pub use zoo::{Pretrained, TensorInfo, from_pretrained};
 

@@ -35,6 +35,7 @@ pub mod metrics;
 mod observer;
 pub mod optim;
 mod preprocess;
+pub mod ranking;
 mod real;
 mod run;
 mod runs;

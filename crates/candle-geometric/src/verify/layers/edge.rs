@@ -7,7 +7,7 @@ use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{HypergraphConv, HypergraphConvConfig};
 use candle_geometric::nn::decoder::{
     BilinearDecoder, ComplEx, ComplExConfig, ConvE, ConvEConfig, DistMult, DistMultConfig, DotDecoder,
-    MlpDecoder, RotatE, RotatEConfig, Triples,
+    MlpDecoder, RotatE, RotatEConfig, TransE, TransEConfig, Triples,
 };
 use candle_geometric::nn::edge::{
     DotEdgeAttentionConv, DotEdgeAttentionConvConfig, EdgeAttentionConv, EdgeAttentionConvConfig,
@@ -124,6 +124,24 @@ pub(super) const LAYERS: &[Entry] = &[
         )],
     ),
     Entry::new(
+        "TransE",
+        trans_e,
+        &[
+            embedded(
+                r#"{"num_nodes": 14, "num_relations": 3, "hidden_channels": 4}"#,
+                GRAPH.edge_types(3).any_width(),
+            ),
+            embedded(
+                r#"{"num_nodes": 14, "num_relations": 3, "hidden_channels": 4, "p_norm": 2}"#,
+                GRAPH.edge_types(3).any_width(),
+            ),
+            embedded(
+                r#"{"num_nodes": 14, "num_relations": 3, "hidden_channels": 4, "p_norm": 3}"#,
+                GRAPH.edge_types(3).any_width(),
+            ),
+        ],
+    ),
+    Entry::new(
         "ConvE",
         conv_e,
         &[embedded(
@@ -213,6 +231,12 @@ pub(super) fn rotate(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Res
     let c: RotatEConfig = config(kwargs, inputs)?;
     let triples = triples(inputs, c.num_nodes, c.num_relations)?;
     Ok(vec![("", RotatE::new(&c, vb)?.forward(&triples)?)])
+}
+
+pub(super) fn trans_e(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let c: TransEConfig = config(kwargs, inputs)?;
+    let triples = triples(inputs, c.num_nodes, c.num_relations)?;
+    Ok(vec![("", TransE::new(&c, vb)?.forward(&triples)?)])
 }
 
 pub(super) fn conv_e(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {

@@ -6,13 +6,16 @@ use anyhow::{Context, Result};
 use candle_core::Tensor;
 use candle_geometric::graph::{EdgeIndex, EdgeType, HeteroGraph};
 use candle_geometric::models::{Han, HanConfig, Hgt, HgtConfig};
-use candle_geometric::nn::conv::{GatConv, GraphConv, SageConv};
+use candle_geometric::nn::conv::{
+    ChebConv, GatConv, Gatv2Conv, GcnConv, GraphConv, SageConv, TransformerConv,
+};
 use candle_geometric::nn::hetero::{
     HanConv, HanConvConfig, HeteroAggr, HeteroConv, HgtConv, HgtConvConfig, MessagePassing, Metadata,
     NodeTensors,
 };
 use candle_geometric::nn::{Error, Mode};
 use candle_nn::VarBuilder;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Entry, Rows, Setting, Trial, config, nodes};
@@ -182,13 +185,19 @@ fn hetero(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs
 }
 
 fn one_conv(layer: Value, vb: VarBuilder<'_>) -> std::result::Result<Box<dyn MessagePassing>, Error> {
-    let wrong = |e: serde_json::Error| candle_core::Error::wrap(e);
+    fn arguments<T: DeserializeOwned>(kwargs: Value) -> std::result::Result<T, Error> {
+        serde_json::from_value(kwargs).map_err(|e| candle_core::Error::wrap(e).into())
+    }
     let (name, kwargs) = layer.as_object().and_then(|o| o.iter().next()).unzip();
     let kwargs = kwargs.cloned().unwrap_or_default();
     Ok(match name.map(String::as_str) {
-        Some("SAGEConv") => Box::new(SageConv::new(&serde_json::from_value(kwargs).map_err(wrong)?, vb)?),
-        Some("GATConv") => Box::new(GatConv::new(&serde_json::from_value(kwargs).map_err(wrong)?, vb)?),
-        Some("GraphConv") => Box::new(GraphConv::new(&serde_json::from_value(kwargs).map_err(wrong)?, vb)?),
+        Some("SAGEConv") => Box::new(SageConv::new(&arguments(kwargs)?, vb)?),
+        Some("GATConv") => Box::new(GatConv::new(&arguments(kwargs)?, vb)?),
+        Some("GATv2Conv") => Box::new(Gatv2Conv::new(&arguments(kwargs)?, vb)?),
+        Some("TransformerConv") => Box::new(TransformerConv::new(&arguments(kwargs)?, vb)?),
+        Some("GraphConv") => Box::new(GraphConv::new(&arguments(kwargs)?, vb)?),
+        Some("GCNConv") => Box::new(GcnConv::new(&arguments(kwargs)?, vb)?),
+        Some("ChebConv") => Box::new(ChebConv::new(&arguments(kwargs)?, vb)?),
         other => return Err(candle_core::Error::Msg(format!("kwargs: `convs`: no layer {other:?}")).into()),
     })
 }
