@@ -163,6 +163,11 @@ impl RelationalGat {
         &self.config
     }
 
+    /// N.
+    pub fn num_nodes(&self) -> usize {
+        self.config.decoder.sizes()[0]
+    }
+
     /// R, without the inverse relations.
     pub fn num_relations(&self) -> usize {
         self.config.decoder.sizes()[1] / 2

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::rng::{Generator, Stream};
-use candle_geometric_graph::{EdgeIndex, HeteroGraph, Relations};
+use candle_geometric_graph::{EdgeIndex, EdgeType, HeteroGraph, Relations};
 use candle_geometric_nn::aggr::Aggr;
 use candle_geometric_nn::conv::{
-    AttentionMode, GatConv, GatConvConfig, GcnConv, GcnConvConfig, Modulation, RgatConv, RgatConvConfig,
-    RgcnConv, RgcnConvConfig,
+    AttentionMode, ChebConv, ChebConvConfig, GatConv, GatConvConfig, GcnConv, GcnConvConfig, Modulation,
+    RgatConv, RgatConvConfig, RgcnConv, RgcnConvConfig, SageConv, SageConvConfig,
 };
 use candle_geometric_nn::hetero::{
     HanConv, HanConvConfig, HeteroAggr, HeteroConv, HgtConv, HgtConvConfig, MessagePassing, NodeTensors,
@@ -182,6 +182,46 @@ fn hetero_conv_gives_each_layer_its_edges() {
     let conv = HeteroConv::new(vec![(("author", "writes", "paper").into(), gcn)], HeteroAggr::Max).unwrap();
     let error = conv.forward(&x, &graph, &BTreeMap::new(), Mode::Eval).unwrap_err().to_string();
     assert!(error.contains("GcnConv: x"), "{error}");
+}
+
+/// A layer that was made heterogeneous has a copy for every type of edges, under the names of `to_hetero`.
+#[test]
+fn to_hetero_copies_a_layer() {
+    let (x, graph) = academic();
+    let (map, vb) = (SeededVarMap::new(1), |map: &SeededVarMap| map.var_builder(DType::F64, &Device::Cpu));
+    let types = || graph.edges().map(|(edge_type, _)| edge_type.clone());
+    let make = |_: &EdgeType, vb: VarBuilder| -> candle_geometric_nn::Result<Box<dyn MessagePassing>> {
+        Ok(Box::new(SageConv::new(&SageConvConfig::new((5, 5), 2), vb)?))
+    };
+    let conv = HeteroConv::to_hetero(types(), HeteroAggr::Mean, vb(&map).pp("conv1"), make).unwrap();
+    let out = conv.forward(&x, &graph, &BTreeMap::new(), Mode::Eval).unwrap();
+    let each = graph.edges().map(|(edge_type, edges)| {
+        let layer =
+            SageConv::new(&SageConvConfig::new((5, 5), 2), vb(&map).pp("conv1").pp(edge_type.to_string()));
+        layer.unwrap().forward((&x[&edge_type.source], &x["paper"]), edges).unwrap()
+    });
+    let each: Vec<Tensor> = each.collect();
+    let mean = ((&each[0] + &each[1]).unwrap() / 2.0).unwrap();
+    assert!(distance(&out["paper"], &mean) < 1e-12);
+    assert!(map.get("conv1.author__writes__paper.lin_l.weight").is_some());
+    let odd = [EdgeType::new("author", "co-wrote: with", "author")];
+    HeteroConv::to_hetero(odd, HeteroAggr::Sum, vb(&map), make).unwrap();
+    assert!(map.get("author__co_wrote__with__author.lin_l.weight").is_some());
+}
+
+/// Layers of one set of nodes with weights of edges, ChebConv among them.
+#[test]
+fn cheb_conv_is_a_layer_of_hetero_conv() {
+    let (x, graph) = academic();
+    let cites = EdgeType::new("paper", "cites", "paper");
+    let cheb = || ChebConv::new(&ChebConvConfig::new(5, 2, 3), parameters(1)).unwrap();
+    let boxed: Box<dyn MessagePassing> = Box::new(cheb());
+    let conv = HeteroConv::new(vec![(cites.clone(), boxed)], HeteroAggr::Sum).unwrap();
+    let weight = Tensor::new(&[0.5f64, 2.0], &Device::Cpu).unwrap();
+    let out = conv.forward(&x, &graph, &[(cites.clone(), weight.clone())].into(), Mode::Eval).unwrap();
+    let edges = graph.edges_of(&cites).unwrap();
+    let alone = cheb().forward_scaled(&x["paper"], edges, Some(&weight), None, None).unwrap();
+    assert_eq!(values(&out["paper"]), values(&alone));
 }
 
 #[test]

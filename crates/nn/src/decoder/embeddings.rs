@@ -69,3 +69,26 @@ pub(super) fn in_blocks(
         several => Ok(Tensor::cat(several, 1)?),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_put_together() {
+        let scores = Tensor::arange(0f64, 35.0, &Device::Cpu).unwrap().reshape((5, 7)).unwrap();
+        // Sizes at which 7, 3 and 1 nodes fit into a block.
+        for channels in [1, BLOCK / 15, BLOCK] {
+            let found = in_blocks([5, 7, channels], &scores, |start, count| {
+                assert!(count * 5 * channels <= BLOCK || count == 1);
+                Ok(scores.narrow(1, start, count)?)
+            });
+            assert_eq!(found.unwrap().to_vec2::<f64>().unwrap(), scores.to_vec2::<f64>().unwrap());
+        }
+        let none = in_blocks([5, 0, 1], &scores, |_, _| panic!("there are no blocks")).unwrap();
+        assert_eq!(none.dims(), [5, 0]);
+    }
+}

@@ -106,6 +106,26 @@ impl HeteroConv {
         Self::new(each.collect::<Result<_>>()?, aggr)
     }
 
+    /// As [`build`](Self::build), under the names that PyTorch Geometric's `to_hetero` gives to the copies of a layer of a
+    /// model: `source__relation__destination.…`, with `_` for blanks, `-` and `:`. What comes between layers, `to_hetero`
+    /// applies type by type.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn to_hetero(
+        types: impl IntoIterator<Item = EdgeType>,
+        aggr: HeteroAggr,
+        vb: VarBuilder,
+        mut make: impl FnMut(&EdgeType, VarBuilder) -> Result<Box<dyn MessagePassing>>,
+    ) -> Result<Self> {
+        let each = types.into_iter().map(|edge_type| {
+            let name = edge_type.to_string().replace([' ', '-', ':'], "_");
+            let conv = make(&edge_type, vb.pp(name))?;
+            Ok((edge_type, conv))
+        });
+        Self::new(each.collect::<Result<_>>()?, aggr)
+    }
+
     /// The new features of every type of nodes that edges end in; `edge_attr` by type of edges, where layers take it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
 use candle_geometric::graph::{EdgeIndex, EdgeType, HeteroGraph};
 use candle_geometric::models::{Han, HanConfig, Hgt, HgtConfig};
@@ -10,8 +10,7 @@ use candle_geometric::nn::conv::{
     ChebConv, GatConv, Gatv2Conv, GcnConv, GraphConv, SageConv, TransformerConv,
 };
 use candle_geometric::nn::hetero::{
-    HanConv, HanConvConfig, HeteroAggr, HeteroConv, HgtConv, HgtConvConfig, MessagePassing, Metadata,
-    NodeTensors,
+    HanConv, HanConvConfig, HeteroAggr, HeteroConv, HgtConv, HgtConvConfig, MessagePassing, NodeTensors,
 };
 use candle_geometric::nn::{Error, Mode};
 use candle_nn::VarBuilder;
@@ -156,32 +155,44 @@ fn han(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let config = config::<HanConvConfig>(kwargs, inputs)?;
     let conv = HanConv::new(&config, vb)?;
     let (x, graph) = typed(inputs)?;
-    Ok(by_type(conv.forward(&x, &graph)?, &config.metadata))
+    Ok(by_type(conv.forward(&x, &graph)?, config.metadata.node_types.iter()))
 }
 
 fn hgt(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let config = config::<HgtConvConfig>(kwargs, inputs)?;
     let conv = HgtConv::new(&config, vb)?;
     let (x, graph) = typed(inputs)?;
-    Ok(by_type(conv.forward(&x, &graph)?, &config.metadata))
+    Ok(by_type(conv.forward(&x, &graph)?, config.metadata.node_types.iter()))
 }
 
-/// `kwargs`: `aggr`, and `convs` as `{"author__writes__paper": {"SAGEConv": kwargs}}`.
+/// `kwargs`: `aggr`, and `convs` as `[[["author", "writes", "paper"], {"SAGEConv": kwargs}]]`, or where their order, which is that
+/// of the results, says nothing, as `{"author__writes__paper": {"SAGEConv": kwargs}}`.
 fn hetero(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
-    let convs = kwargs.get("convs").and_then(Value::as_object).context("kwargs: `convs`")?;
+    let convs: Vec<(EdgeType, Value)> = match kwargs.get("convs") {
+        Some(Value::Object(convs)) => {
+            let each = convs.iter().map(|(name, layer)| Ok((name.parse()?, layer.clone())));
+            each.collect::<Result<_>>()?
+        }
+        Some(list) => {
+            let list: Vec<((String, String, String), Value)> =
+                serde_json::from_value(list.clone()).context("kwargs: `convs`")?;
+            list.into_iter().map(|(edge_type, layer)| (edge_type.into(), layer)).collect()
+        }
+        None => bail!("kwargs: no `convs`"),
+    };
     let aggr = match kwargs.get("aggr") {
         None => HeteroAggr::Sum,
         Some(Value::Null) => HeteroAggr::Stack,
         Some(aggr) => serde_json::from_value(aggr.clone()).context("kwargs: `aggr`")?,
     };
-    let types = convs.keys().map(|name| name.parse()).collect::<std::result::Result<Vec<EdgeType>, _>>()?;
+    let types = convs.iter().map(|(edge_type, _)| edge_type.clone());
     let conv = HeteroConv::build(types, aggr, vb, |edge_type, vb| {
-        let layer = convs.get(&edge_type.to_string()).cloned().unwrap_or_default();
-        one_conv(layer, vb)
+        let layer = convs.iter().find(|(other, _)| other == edge_type);
+        one_conv(layer.map(|(_, layer)| layer.clone()).unwrap_or_default(), vb)
     })?;
     let (x, graph) = typed(inputs)?;
     let out = conv.forward(&x, &graph, &BTreeMap::new(), Mode::Eval)?;
-    Ok(by_type(out, &Metadata::from(&graph)))
+    Ok(by_type(out, convs.iter().map(|(edge_type, _)| &edge_type.destination)))
 }
 
 fn one_conv(layer: Value, vb: VarBuilder<'_>) -> std::result::Result<Box<dyn MessagePassing>, Error> {
@@ -240,9 +251,8 @@ fn typed(inputs: &Inputs) -> Result<(NodeTensors, HeteroGraph)> {
     Ok((x, graph))
 }
 
-/// The results in the order of the peer: that of the types.
-fn by_type(mut out: NodeTensors, metadata: &Metadata) -> Outputs {
-    let types = metadata.node_types.iter();
+/// The results in the order of the peer: that of the types, each of which may stand more than once.
+fn by_type<'a>(mut out: NodeTensors, types: impl Iterator<Item = &'a String>) -> Outputs {
     // A name for each type of a case, once.
-    types.filter_map(|name| Some((&*name.clone().leak(), out.remove(name)?))).collect()
+    types.filter_map(|name| out.remove(name).map(|out| (&*name.clone().leak(), out))).collect()
 }

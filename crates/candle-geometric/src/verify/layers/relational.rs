@@ -3,13 +3,15 @@
 use anyhow::{Context, Result};
 use candle_core::DType;
 use candle_geometric::graph::{EdgeIndex, Relations};
+use candle_geometric::models::{RelationalGat, RelationalGatConfig};
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{RgatConv, RgatConvConfig, RgcnConv, RgcnConvConfig};
+use candle_geometric::nn::decoder::Triples;
 use candle_geometric::ops;
 use candle_nn::VarBuilder;
 use serde_json::Value;
 
-use super::{Entry, Setting, config, nodes};
+use super::{Entry, Rows, Setting, Trial, config, nodes};
 use crate::verify::Outputs;
 use crate::verify::inputs::{Inputs, integers, narrow};
 
@@ -76,6 +78,27 @@ pub(super) const LAYERS: &[Entry] = &[
             ),
         ],
     ),
+    // Rows are the scores of triples, between nodes that the model knows by their place.
+    Entry::new(
+        "RelationalGAT",
+        relational_gat,
+        &[
+            Trial {
+                kwargs: r#"{"convs": [{"in_channels": 4, "out_channels": 3, "num_relations": 6, "heads": 2},
+                    {"in_channels": 6, "out_channels": 4, "num_relations": 6, "attention_mechanism": "within-relation"}],
+                    "decoder": {"DistMult": {"num_nodes": 14, "num_relations": 6, "hidden_channels": 4}}}"#,
+                setting: TYPED.any_width(),
+                rows: Rows::Other,
+            },
+            Trial {
+                kwargs: r#"{"convs": [{"in_channels": 6, "out_channels": 6, "num_relations": 6}], "residual": true,
+                    "decoder": {"ConvE": {"num_nodes": 14, "num_relations": 6, "hidden_channels": 6, "height": 2,
+                    "filters": 2}}}"#,
+                setting: TYPED.any_width(),
+                rows: Rows::Other,
+            },
+        ],
+    ),
 ];
 
 pub(super) fn rgcn(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
@@ -123,4 +146,23 @@ fn rgat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> 
 fn relations(inputs: &Inputs, edges: EdgeIndex, num_relations: usize) -> Result<Relations> {
     let types = narrow(&integers(inputs.get("edge_type")?, "edge_type")?, num_relations, "edge_type")?;
     Relations::new(&edges, &types, num_relations).context("edge_type")
+}
+
+/// The scores of the edges, and of all tails, by an encoder of the very same edges: `edge_index` and `edge_type`.
+fn relational_gat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let model = RelationalGat::new(&config::<RelationalGatConfig>(kwargs, inputs)?, vb)?;
+    let (nodes, r) = (model.num_nodes(), model.num_relations());
+    let ends = inputs.get("edge_index")?;
+    let end = |row| narrow(&integers(&ends.narrow(0, row, 1)?, "edge_index")?, nodes, "edge_index");
+    let (head, tail) = (end(0)?, end(1)?);
+    let facts = relations(inputs, EdgeIndex::new(head.clone(), tail.clone(), nodes)?, r)?;
+    let z = model.encode(&facts.with_inverses()?, Mode::Eval)?;
+    let triples = Triples::new(head.clone(), facts.edge_type().to_vec(), tail, nodes, 2 * r)?;
+    let scores = model.score(&z, &triples, Mode::Eval)?;
+    let all = model.score_tails(&z, &head, facts.edge_type(), Mode::Eval)?;
+    Ok(if inputs.wants("tails") {
+        vec![("scores", scores), ("tails", all)]
+    } else {
+        vec![("", scores), ("all", all)]
+    })
 }
