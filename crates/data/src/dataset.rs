@@ -13,6 +13,19 @@ pub struct NodeDataset {
     pub num_classes: usize,
     /// The name of every class.
     pub class_names: Vec<String>,
+    /// The published splits, where there are several; the masks of the graph are one of them, at first the first.
+    pub splits: Vec<Split>,
+}
+
+/// A split of the nodes of one graph: three masks with an entry per node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Which nodes are for training.
+    pub train: Vec<bool>,
+    /// Which nodes are for validation.
+    pub val: Vec<bool>,
+    /// Which nodes are for testing.
+    pub test: Vec<bool>,
 }
 
 impl NodeDataset {
@@ -21,7 +34,13 @@ impl NodeDataset {
     /// # Errors
     /// If the graph has no labels, or labels beyond the names.
     pub fn new(name: impl Into<String>, graph: Graph, class_names: Vec<String>) -> Result<Self> {
-        let dataset = Self { name: name.into(), graph, num_classes: class_names.len(), class_names };
+        let dataset = Self {
+            name: name.into(),
+            graph,
+            num_classes: class_names.len(),
+            class_names,
+            splits: Vec::new(),
+        };
         let k = dataset.num_classes;
         match dataset.graph.y.as_ref().map(|y| y.dims().to_vec()).as_deref() {
             Some([_]) => match dataset.labels()?.iter().max() {
@@ -36,6 +55,33 @@ impl NodeDataset {
             }
             None => Err(Error::invalid("y", "labels", "none")),
         }
+    }
+
+    /// The same data with several splits, of which the first is chosen.
+    ///
+    /// # Errors
+    /// If a mask does not have one entry per node.
+    pub fn with_splits(mut self, splits: Vec<Split>) -> Result<Self> {
+        let n = self.graph.num_nodes();
+        for mask in splits.iter().flat_map(|split| [&split.train, &split.val, &split.test]) {
+            if mask.len() != n {
+                return Err(Error::invalid("splits", format!("masks of {n} nodes"), mask.len()));
+            }
+        }
+        self.splits = splits;
+        if self.splits.is_empty() { Ok(self) } else { self.split(0) }
+    }
+
+    /// The same data with the masks of split `i` of [`splits`](Self::splits).
+    ///
+    /// # Errors
+    /// If there is no such split.
+    pub fn split(mut self, i: usize) -> Result<Self> {
+        let Some(Split { train, val, test }) = self.splits.get(i).cloned() else {
+            return Err(Error::invalid("split", format!("one of {}", self.splits.len()), i));
+        };
+        self.graph = self.graph.with_split(train, val, test)?;
+        Ok(self)
     }
 
     /// The class of every node, on the host.

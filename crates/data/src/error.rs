@@ -56,6 +56,16 @@ pub enum Error {
         /// What was expected and what came.
         problem: String,
     },
+    /// A line of a text file that is not as its format wants it.
+    #[error("{file}: line {line}: {problem}")]
+    Line {
+        /// Which file.
+        file: String,
+        /// The number of the line; the first is 1.
+        line: usize,
+        /// What was expected and what came.
+        problem: String,
+    },
     /// A file that is not a pickle of data.
     #[error("{file}: {source}")]
     Pickle {
@@ -85,6 +95,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn format(file: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Format { file: file.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn line(file: impl Into<String>, line: usize, problem: impl Into<String>) -> Self {
+        Self::Line { file: file.into(), line, problem: problem.into() }
     }
 
     pub(crate) fn invalid(

@@ -3,7 +3,7 @@
 //! [`load`] makes a [`NodeDataset`] from a name and a [`Source`]: a folder, or the cache, into which the files are
 //! downloaded once from where they were first published (feature `download`). Size and SHA-256 of every file are
 //! pinned in the [`registry`], so the numbers of a paper are compared on the data of that paper. The formats
-//! themselves, [`planetoid`], [`linqs`] and [`npz`], read the bytes of any file of their kind.
+//! themselves, [`planetoid`], [`linqs`], [`npz`] and so on, read the bytes of any file of their kind.
 //!
 //! Nothing here executes what a file says, and a damaged file is an error, never a panic.
 //!
@@ -19,8 +19,13 @@
 
 mod dataset;
 mod error;
+pub mod geom_gcn;
 mod graph;
+mod graphs;
+pub mod graphsage;
+pub mod heterophilous;
 mod karate;
+pub mod knowledge_graph;
 pub mod linqs;
 mod load;
 pub mod molecules;
@@ -28,14 +33,20 @@ mod normalize;
 pub mod npz;
 mod numpy;
 pub mod planetoid;
+pub mod ppi;
 pub mod registry;
 mod source;
+pub mod splits;
+mod text;
+pub mod tu;
 
-pub use dataset::NodeDataset;
+pub use dataset::{NodeDataset, Split};
 pub use error::Error;
 pub use graph::Graph;
+pub use graphs::{GraphBatch, GraphDataset, GraphSplit, Level};
 pub use karate::karate;
-pub use load::load;
+pub use knowledge_graph::KnowledgeGraph;
+pub use load::{Dataset, load};
 pub use normalize::{normalize_features, normalize_features_l2};
 pub use registry::{DatasetInfo, datasets};
 pub use source::{Cache, Files, Progress, Source};

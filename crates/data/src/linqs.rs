@@ -11,7 +11,8 @@ use std::ops::Range;
 use candle_core::{Device, Tensor};
 use candle_geometric_graph::{EdgeIndex, transforms};
 
-use crate::{Error, Graph, NodeDataset, Result};
+use crate::text::lines;
+use crate::{Graph, NodeDataset, Result};
 
 const TRAIN: Range<usize> = 0..140;
 const VAL: Range<usize> = 200..500;
@@ -22,13 +23,13 @@ const TEST: Range<usize> = 500..1500;
 /// # Errors
 /// If a line is not of the form above, a paper occurs twice, or a citation names a paper that `.content` lacks.
 pub fn parse(name: &str, content: &[u8], cites: &[u8]) -> Result<NodeDataset> {
-    let content = text("content", content)?;
     let (mut nodes, mut classes) = (HashMap::new(), Vec::new());
     let mut x: Vec<f32> = Vec::with_capacity(content.len() / 2);
     let mut width = None;
-    for (number, line) in lines(content) {
-        let bad = |problem: String| Error::format("content", format!("line {number}: {problem}"));
-        let parts = line.split_once('\t').and_then(|(id, rest)| Some((id, rest.rsplit_once('\t')?)));
+    for line in lines("content", content) {
+        let line = line?;
+        let bad = |problem: String| line.error(problem);
+        let parts = line.text.split_once('\t').and_then(|(id, rest)| Some((id, rest.rsplit_once('\t')?)));
         let Some((id, (words, class))) = parts else {
             return Err(bad("expected a paper, its words and its class, separated by tabs".into()));
         };
@@ -52,10 +53,10 @@ pub fn parse(name: &str, content: &[u8], cites: &[u8]) -> Result<NodeDataset> {
     let n = nodes.len();
 
     let mut pairs = Vec::new();
-    for (number, line) in lines(text("cites", cites)?) {
-        let bad = |problem: String| Error::format("cites", format!("line {number}: {problem}"));
-        let (cited, citing) =
-            line.split_once('\t').ok_or_else(|| bad("expected two papers, separated by a tab".into()))?;
+    for line in lines("cites", cites) {
+        let line = line?;
+        let bad = |problem: String| line.error(problem);
+        let [cited, citing] = line.fields('\t', "two papers, separated by a tab")?;
         let node =
             |id: &str| nodes.get(id).copied().ok_or_else(|| bad(format!("paper {id:?} is not in content")));
         pairs.push((node(citing)?, node(cited)?));
@@ -71,13 +72,4 @@ pub fn parse(name: &str, content: &[u8], cites: &[u8]) -> Result<NodeDataset> {
         .with_labels(Tensor::from_vec(y, n, &Device::Cpu)?)?
         .with_split(mask(TRAIN), mask(VAL), mask(TEST))?;
     NodeDataset::new(name, graph, names.into_iter().map(str::to_string).collect())
-}
-
-fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str> {
-    std::str::from_utf8(bytes).map_err(|_| Error::format(file, "not text"))
-}
-
-/// The lines that are not empty, numbered from 1.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty())
 }

@@ -1,12 +1,181 @@
-use crate::registry::{Format, find};
-use crate::source::Files;
-use crate::{Error, NodeDataset, Result, karate, linqs, npz, planetoid};
+use std::path::Path;
 
-/// Loads a data set by its name; [`datasets`](crate::registry::datasets) lists them.
+use crate::knowledge_graph::{self, KnowledgeGraph};
+use crate::registry::{Format, find};
+use crate::source::{Files, named};
+use crate::{
+    Error, GraphDataset, NodeDataset, Result, geom_gcn, graphsage, heterophilous, karate, linqs, npz,
+    planetoid, ppi, tu,
+};
+
+/// A data set of any kind.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Dataset {
+    /// One graph whose nodes are to be classified.
+    Nodes(NodeDataset),
+    /// Many graphs.
+    Graphs(GraphDataset),
+    /// Facts about entities.
+    Triples(KnowledgeGraph),
+}
+
+impl Dataset {
+    /// Loads a data set by its name; [`datasets`](crate::registry::datasets) lists them.
+    ///
+    /// # Errors
+    /// If there is no data set of this name (the nearest names are suggested), files are missing (all are listed, with
+    /// their addresses) or damaged.
+    pub fn load(name: &str, files: &dyn Files) -> Result<Self> {
+        let info = find(name)?;
+        let contents = files.read(info)?;
+        let files: Vec<(&str, &[u8])> =
+            info.files.iter().map(|file| file.name).zip(contents.iter().map(Vec::as_slice)).collect();
+        let mut dataset = Self::parse(info.format, info.name, &files)?;
+        let names = match &mut dataset {
+            Self::Nodes(dataset) => &mut dataset.class_names,
+            Self::Graphs(dataset) => &mut dataset.class_names,
+            Self::Triples(_) => return Ok(dataset),
+        };
+        if info.class_names.len() == names.len() {
+            *names = info.class_names.iter().map(|name| name.to_string()).collect();
+        }
+        Ok(dataset)
+    }
+
+    /// Reads a data set that the registry need not know: the files that its format calls by this name, from one folder.
+    ///
+    /// Nothing is known of what they should contain, so only their form is checked.
+    ///
+    /// # Errors
+    /// If files are missing, or are not of this format.
+    ///
+    /// ```no_run
+    /// use candle_geometric_data::{Dataset, registry::Format};
+    /// # fn main() -> candle_geometric_data::Result<()> {
+    /// let collab = Dataset::open(Format::Tu, "COLLAB", "data/COLLAB".as_ref())?.into_graphs()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open(format: Format, name: &str, folder: &Path) -> Result<Self> {
+        let contents = named::read(format, name, folder)?;
+        let files: Vec<(&str, &[u8])> =
+            contents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        Self::parse(format, name, &files)
+    }
+
+    /// Reads a data set from the names and contents of its files.
+    ///
+    /// # Errors
+    /// If files are missing, or are not of this format.
+    pub fn parse(format: Format, name: &str, files: &[(&str, &[u8])]) -> Result<Self> {
+        let get =
+            |end: &str| files.iter().find(|(file, _)| file.ends_with(end)).map(|&(_, contents)| contents);
+        let need = |end: &str| {
+            get(end).ok_or_else(|| Error::invalid("files", format!("one whose name ends with {end}"), "none"))
+        };
+        Ok(match format {
+            Format::Embedded => Self::Nodes(karate::karate()?),
+            Format::Planetoid => {
+                let files = planetoid::Planetoid {
+                    allx: need(".allx")?,
+                    tx: need(".tx")?,
+                    ally: need(".ally")?,
+                    ty: need(".ty")?,
+                    y: need(".y")?,
+                    graph: need(".graph")?,
+                    test_index: need(".test.index")?,
+                };
+                Self::Nodes(planetoid::parse(name, files)?)
+            }
+            Format::Linqs => Self::Nodes(linqs::parse(name, need(".content")?, need(".cites")?)?),
+            Format::Npz => Self::Nodes(npz::parse(name, need(".npz")?)?),
+            Format::Heterophilous => Self::Nodes(heterophilous::parse(name, need(".npz")?)?),
+            Format::GeomGcn => {
+                let masks = files.iter().filter(|(file, _)| file.ends_with(".npz"));
+                let masks: Vec<&[u8]> = masks.map(|&(_, contents)| contents).collect();
+                let (nodes, edges) = (need("out1_node_feature_label.txt")?, need("out1_graph_edges.txt")?);
+                Self::Nodes(geom_gcn::parse(name, nodes, edges, &masks)?)
+            }
+            Format::GraphSage => {
+                let files = graphsage::GraphSage {
+                    graph: need("-G.json")?,
+                    class_map: need("-class_map.json")?,
+                    id_map: get("-id_map.json"),
+                    feats: get("-feats.npy"),
+                };
+                Self::Nodes(graphsage::parse(name, files)?)
+            }
+            Format::Tu => Self::Graphs(tu::parse(name, tu::Tu::from_files(files)?, tu::Options::default())?),
+            Format::Ppi => {
+                let part = |part: &str| {
+                    Ok::<_, Error>(ppi::Part {
+                        graph: need(&format!("{part}_graph.json"))?,
+                        feats: need(&format!("{part}_feats.npy"))?,
+                        labels: need(&format!("{part}_labels.npy"))?,
+                        graph_id: need(&format!("{part}_graph_id.npy"))?,
+                    })
+                };
+                Self::Graphs(ppi::parse(name, [part("train")?, part("valid")?, part("test")?])?)
+            }
+            Format::Triples => {
+                let (train, valid, test) = (need("train.txt")?, need("valid.txt")?, need("test.txt")?);
+                Self::Triples(knowledge_graph::parse(name, train, valid, test)?)
+            }
+        })
+    }
+
+    /// One graph whose nodes are to be classified.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    pub fn into_nodes(self) -> Result<NodeDataset> {
+        match self {
+            Self::Nodes(dataset) => Ok(dataset),
+            other => Err(other.not("one graph with labelled nodes")),
+        }
+    }
+
+    /// Many graphs.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    pub fn into_graphs(self) -> Result<GraphDataset> {
+        match self {
+            Self::Graphs(dataset) => Ok(dataset),
+            other => Err(other.not("many graphs")),
+        }
+    }
+
+    /// A knowledge graph.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    pub fn into_triples(self) -> Result<KnowledgeGraph> {
+        match self {
+            Self::Triples(graph) => Ok(graph),
+            other => Err(other.not("a knowledge graph")),
+        }
+    }
+
+    /// What kind of data set this is, in words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nodes(_) => "one graph with labelled nodes",
+            Self::Graphs(_) => "many graphs",
+            Self::Triples(_) => "a knowledge graph",
+        }
+    }
+
+    fn not(&self, expected: &str) -> Error {
+        Error::invalid("data set", expected, self.kind())
+    }
+}
+
+/// Loads a data set of one graph with labelled nodes by its name; [`datasets`](crate::registry::datasets) lists them, and
+/// [`Dataset::load`] loads those of every kind.
 ///
 /// # Errors
-/// If there is no data set of this name (the nearest names are suggested), files are missing (all are listed, with
-/// their addresses) or damaged.
+/// As [`Dataset::load`], and if the data set is of another kind.
 ///
 /// ```no_run
 /// use candle_geometric_data::{Source, load};
@@ -16,24 +185,5 @@ use crate::{Error, NodeDataset, Result, karate, linqs, npz, planetoid};
 /// # Ok(()) }
 /// ```
 pub fn load(name: &str, files: &dyn Files) -> Result<NodeDataset> {
-    let info = find(name)?;
-    let contents = files.read(info)?;
-    let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
-    let mut dataset = match (info.format, contents.as_slice()) {
-        (Format::Embedded, []) => karate::karate()?,
-        (Format::Planetoid, &[allx, tx, ally, ty, y, graph, test_index]) => {
-            let files = planetoid::Planetoid { allx, tx, ally, ty, y, graph, test_index };
-            planetoid::parse(info.name, files)?
-        }
-        (Format::Linqs, &[content, cites]) => linqs::parse(info.name, content, cites)?,
-        (Format::Npz, &[archive]) => npz::parse(info.name, archive)?,
-        (_, files) => {
-            let expected = format!("the {} files of {}", info.files.len(), info.name);
-            return Err(Error::invalid("files", expected, files.len()));
-        }
-    };
-    if info.class_names.len() == dataset.num_classes {
-        dataset.class_names = info.class_names.iter().map(|name| name.to_string()).collect();
-    }
-    Ok(dataset)
+    Dataset::load(name, files)?.into_nodes()
 }

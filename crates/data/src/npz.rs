@@ -6,28 +6,19 @@
 //! object arrays, is left alone. As in PyG, self-loops are removed and every edge counts in both directions. There is
 //! no split: the paper draws 100 random ones.
 
-use std::borrow::Cow;
-use std::io::{Cursor, Read};
-
 use candle_core::{Device, Tensor};
 use candle_geometric_graph::{EdgeIndex, transforms};
-use zip::ZipArchive;
-use zip::result::ZipError;
+use std::borrow::Cow;
 
-use crate::numpy::{Array, Csr, Dense, npy};
+use crate::numpy::{Archive, Dense, npy};
 use crate::{Error, Graph, NodeDataset, Result};
-
-/// The most bytes of all arrays: more means a damaged file, or one made to fill the memory.
-const MAX_BYTES: u64 = 1 << 32;
 
 /// Assembles the data set from the contents of the archive.
 ///
 /// # Errors
 /// If the archive is damaged (every array has a checksum), lacks one of the arrays, or its parts do not fit together.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<NodeDataset> {
-    let zip =
-        ZipArchive::new(Cursor::new(bytes)).map_err(|e| Error::format("the npz archive", e.to_string()))?;
-    let mut archive = Archive { zip, left: MAX_BYTES };
+    let mut archive = Archive::open(bytes)?;
     let adjacency = archive.csr("adj")?;
     let attributes = archive.csr("attr")?;
     let labels = archive.array("labels")?.indices()?;
@@ -66,46 +57,4 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<NodeDataset> {
     let graph = Graph::new(x.into_tensor()?, transforms::to_undirected(&edges)?.edges)?
         .with_labels(Tensor::from_vec(labels, n, &Device::Cpu)?)?;
     NodeDataset::new(name, graph, names)
-}
-
-struct Archive<'a> {
-    zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// How many bytes may still be unpacked.
-    left: u64,
-}
-
-impl Archive<'_> {
-    /// The contents of `<name>.npy`, if there is one. Reading to its end checks its checksum.
-    fn bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
-        let damaged = |e: &dyn std::fmt::Display| Error::format(format!("{name}.npy"), e.to_string());
-        let entry = match self.zip.by_name(&format!("{name}.npy")) {
-            Ok(entry) => entry,
-            Err(ZipError::FileNotFound) => return Ok(None),
-            Err(e) => return Err(damaged(&e)),
-        };
-        let mut bytes = Vec::new();
-        let read = entry.take(self.left).read_to_end(&mut bytes).map_err(|e| damaged(&e))? as u64;
-        if read == self.left {
-            return Err(damaged(&format!("the arrays have more than {MAX_BYTES} bytes")));
-        }
-        self.left -= read;
-        Ok(Some(bytes))
-    }
-
-    fn array(&mut self, name: &str) -> Result<Array<'static>> {
-        let missing = || Error::format("the npz archive", format!("it has no array {name:?}"));
-        npy::parse(name, Cow::Owned(self.bytes(name)?.ok_or_else(missing)?))
-    }
-
-    /// The matrix whose parts are `<name>_data` and so on.
-    fn csr(&mut self, name: &str) -> Result<Csr> {
-        let mut part = |part: &str| self.array(&format!("{name}_{part}"));
-        let shape = part("shape")?;
-        let sizes = shape.indices()?;
-        let &[rows, columns] = sizes.as_slice() else {
-            return Err(shape.error(format!("expected two sizes, got {}", sizes.len())));
-        };
-        let (indptr, indices, data) = (part("indptr")?, part("indices")?, part("data")?);
-        Csr::new(name, [rows as usize, columns as usize], &indptr, &indices, &data)
-    }
 }

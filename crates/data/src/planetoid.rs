@@ -14,6 +14,7 @@ use candle_core::{Device, Tensor};
 use candle_geometric_graph::{EdgeIndex, transforms};
 
 use crate::numpy::{Csr, Dense, pickled};
+use crate::text::{Line, lines};
 use crate::{Error, Graph, NodeDataset, Result};
 
 /// The contents of the seven files that are needed. (The eighth, `x`, repeats the first rows of `allx`.)
@@ -98,14 +99,16 @@ fn labels(name: &str, bytes: &[u8]) -> Result<(Vec<u32>, usize)> {
 
 /// One number per line.
 fn indices(bytes: &[u8]) -> Result<Vec<usize>> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::format("test.index", "not text"))?;
-    let number = |(line, text): (usize, &str)| {
-        let limit = u32::MAX as usize - 1;
-        text.trim().parse().ok().filter(|&node| node < limit).ok_or_else(|| {
-            Error::format("test.index", format!("line {}: expected a node, got {text:?}", line + 1))
-        })
+    let number = |line: Result<Line<'_>>| {
+        let line = line?;
+        let node: usize = line.number("a node", line.text)?;
+        if node < u32::MAX as usize - 1 {
+            Ok(node)
+        } else {
+            Err(line.error(format!("expected a node, got {node}")))
+        }
     };
-    text.lines().enumerate().map(number).collect()
+    lines("test.index", bytes).map(number).collect()
 }
 
 /// `{node: [neighbours]}`.

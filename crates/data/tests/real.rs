@@ -3,13 +3,21 @@
 
 use std::path::PathBuf;
 
+use candle_geometric_data::knowledge_graph::Triple;
+use candle_geometric_data::ppi::Part;
 use candle_geometric_data::registry::find;
-use candle_geometric_data::{Graph, NodeDataset, Source, datasets, load, normalize_features};
+use candle_geometric_data::{
+    Dataset, Graph, NodeDataset, Source, datasets, load, normalize_features, ppi, splits,
+};
 use candle_geometric_graph::transforms;
+
+fn shared_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
+}
 
 /// The folder of the published files; `None`, with a line on stderr, where it is not there.
 fn shared(test: &str) -> Option<Source> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = shared_folder();
     if folder.is_dir() {
         return Some(Source::Folder(folder));
     }
@@ -144,4 +152,172 @@ fn the_registry_is_well_formed() {
             assert!(file.sha256.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()));
         }
     }
+}
+
+#[test]
+fn heterophilous_graphs() {
+    let Some(source) = shared("heterophilous_graphs") else { return };
+    for (name, sizes, homophily) in
+        [("minesweeper", [8000, 2000], 0.6828), ("tolokers", [9192, 2566], 0.5945)]
+    {
+        let dataset = load(name, &source).unwrap();
+        check(&dataset);
+        assert_eq!(class_sizes(&dataset), sizes);
+        let (y, edges) = (dataset.labels().unwrap(), &dataset.graph.edge_index);
+        let same = edges.iter().filter(|&(s, d)| y[s as usize] == y[d as usize]).count();
+        assert!((same as f64 / edges.num_edges() as f64 - homophily).abs() < 5e-5);
+        assert_eq!(dataset.splits.len(), 10);
+        for i in 0..10 {
+            let graph = dataset.clone().split(i).unwrap().graph;
+            let split = [&graph.train_mask, &graph.val_mask, &graph.test_mask];
+            assert_eq!(split.map(|mask| count(mask)), find(name).unwrap().counts.split);
+            assert!((0..y.len()).all(|v| split.iter().filter(|mask| mask[v]).count() == 1));
+        }
+    }
+}
+
+#[test]
+fn knowledge_graphs() {
+    let Some(source) = shared("knowledge_graphs") else { return };
+    for (name, in_train, unseen, loops) in
+        [("fb15k-237", 14505, (9, 28), 1625), ("umls", 135, (0, 0), 0), ("nations", 14, (0, 0), 0)]
+    {
+        let graph = Dataset::load(name, &source).unwrap().into_triples().unwrap();
+        let counts = find(name).unwrap().counts;
+        assert_eq!((graph.entities.len(), graph.relations.len()), (counts.nodes, counts.classes));
+        assert_eq!([graph.train.len(), graph.val.len(), graph.test.len()], counts.split);
+        let mut seen = vec![false; counts.nodes];
+        graph.train.iter().for_each(|t| (seen[t.head as usize], seen[t.tail as usize]) = (true, true));
+        assert_eq!(count(&seen), in_train);
+        let new = |t: &&Triple| !(seen[t.head as usize] && seen[t.tail as usize]);
+        assert_eq!((graph.val.iter().filter(new).count(), graph.test.iter().filter(new).count()), unseen);
+        assert_eq!(graph.train.iter().filter(|t| t.head == t.tail).count(), loops);
+        let edges = graph.edges(true).unwrap();
+        assert_eq!(
+            (edges.edges().num_edges(), edges.num_relations()),
+            (2 * counts.split[0], 2 * counts.classes)
+        );
+        let filter = graph.filter();
+        let knows = |t: &Triple| {
+            filter.tails(t.head, t.relation).contains(&t.tail)
+                && filter.heads(t.relation, t.tail).contains(&t.head)
+        };
+        assert!(graph.train.iter().take(1000).chain(&graph.val).chain(&graph.test).all(knows));
+    }
+    let texts = |name: &str| std::fs::read(shared_folder().join("kg").join(name)).unwrap();
+    let graph = Dataset::load("fb15k-237", &source).unwrap().into_triples().unwrap();
+    let known = graph.entity_texts(&texts("FB15k-237/entity2text.txt")).unwrap();
+    assert!(known.iter().all(|text| text.as_ref().is_some_and(|text| !text.is_empty())));
+    assert!(graph.relation_texts(&texts("FB15k-237/relation2text.txt")).unwrap().iter().all(Option::is_some));
+}
+
+#[test]
+fn geom_gcn() {
+    let Some(source) = shared("geom_gcn") else { return };
+    for (name, sizes, loops, undirected) in
+        [("cornell", [33, 1, 18, 101, 30], 3, 277), ("actor", [853, 1337, 1630, 1815, 1965], 93, 26659)]
+    {
+        let dataset = load(name, &source).unwrap();
+        let (graph, counts) = (&dataset.graph, find(name).unwrap().counts);
+        assert_eq!(
+            (graph.num_nodes(), graph.num_edges(), graph.num_features()),
+            (counts.nodes, counts.edges, counts.features)
+        );
+        assert_eq!(class_sizes(&dataset), sizes);
+        assert_eq!(graph.edge_index.iter().filter(|(s, d)| s == d).count(), loops);
+        let both =
+            transforms::to_undirected(&transforms::remove_self_loops(&graph.edge_index).unwrap().edges)
+                .unwrap();
+        assert_eq!(both.edges.num_edges(), 2 * undirected);
+        let split = [&graph.train_mask, &graph.val_mask, &graph.test_mask];
+        assert_eq!((split.map(|mask| count(mask)), dataset.splits.len()), (counts.split, 10));
+    }
+}
+
+#[test]
+fn tu_collections() {
+    let Some(source) = shared("tu_collections") else { return };
+    let cases = [
+        ("mutag", vec![63, 125], (10, 28), 0, vec![4708, 2008, 724, 2]),
+        ("proteins", vec![663, 450], (4, 620), 5, vec![]),
+        ("enzymes", vec![100; 6], (2, 126), 106, vec![]),
+    ];
+    for (name, classes, (smallest, largest), isolated, bonds) in cases {
+        let dataset = Dataset::load(name, &source).unwrap().into_graphs().unwrap();
+        let counts = find(name).unwrap().counts;
+        assert_eq!(
+            (dataset.len(), dataset.num_nodes(), dataset.num_edges()),
+            (counts.graphs, counts.nodes, counts.edges)
+        );
+        assert_eq!((dataset.num_features(), dataset.num_classes()), (counts.features, counts.classes));
+        let labels = dataset.labels().unwrap();
+        assert_eq!(
+            (0..).zip(&classes).map(|(c, _)| labels.iter().filter(|&&l| l == c).count()).collect::<Vec<_>>(),
+            classes
+        );
+        let sizes: Vec<usize> = dataset.graphs.iter().map(|graph| graph.num_src()).collect();
+        assert_eq!((sizes.iter().min(), sizes.iter().max()), (Some(&smallest), Some(&largest)));
+        let degrees: Vec<u32> = dataset.graphs.iter().flat_map(|graph| graph.in_degrees()).collect();
+        assert_eq!(degrees.iter().filter(|&&degree| degree == 0).count(), isolated);
+        let sums = dataset.edge_attr.map_or(vec![], |attr| attr.sum(0).unwrap().to_vec1::<f32>().unwrap());
+        assert_eq!(sums, bonds.iter().map(|&b: &i32| b as f32).collect::<Vec<_>>());
+        let folds = splits::stratified_k_fold(&labels, 10, 0).unwrap();
+        let mut all = folds.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..labels.len()).collect::<Vec<_>>());
+        for fold in &folds {
+            for (class, &size) in (0..).zip(&classes) {
+                let here = fold.iter().filter(|&&graph| labels[graph] == class).count();
+                assert!((size / 10..=size.div_ceil(10)).contains(&here), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn graphsage_cora() {
+    let Some(source) = shared("graphsage_cora") else { return };
+    let cora = load("graphsage-cora", &source).unwrap();
+    check(&cora);
+    assert_eq!(class_sizes(&cora), [818, 180, 217, 426, 351, 418, 298]);
+    // Nodes, edges and, by name, classes are those of LINQS.
+    let linqs = load("linqs-cora", &source).unwrap();
+    assert_eq!(cora.graph.edge_index, linqs.graph.edge_index);
+    let names = |d: &NodeDataset| -> Vec<String> {
+        d.labels().unwrap().iter().map(|&class| d.class_names[class as usize].clone()).collect()
+    };
+    assert_eq!(names(&cora), names(&linqs));
+}
+
+/// The arrays of PPI that are at hand, with graphs without links and labels of 0 in place of those that are not.
+#[test]
+fn ppi_arrays() {
+    let Some(_) = shared("ppi_arrays") else { return };
+    let file = |name: &str| std::fs::read(shared_folder().join("ppi-partial").join(name)).unwrap();
+    let npy = |n: usize, width: usize| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {width}), }}");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), &vec![0; 4 * n * width]].concat()
+    };
+    let links = |n: usize| {
+        let nodes: Vec<String> = (0..n).map(|i| format!("{{\"id\":{i}}}")).collect();
+        format!("{{\"nodes\":[{}],\"links\":[]}}", nodes.join(",")).into_bytes()
+    };
+    let sizes = [("train", 44906), ("valid", 6514), ("test", 5524)];
+    let files = sizes.map(|(part, n)| {
+        let feats = if part == "train" { npy(n, 50) } else { file(&format!("{part}_feats.npy")) };
+        (links(n), feats, npy(n, 121), file(&format!("{part}_graph_id.npy")))
+    });
+    let parts =
+        files.each_ref().map(|(graph, feats, labels, graph_id)| Part { graph, feats, labels, graph_id });
+    let made = ppi::parse("ppi", parts).unwrap();
+    let sizes: Vec<usize> = made.graphs.iter().map(|graph| graph.num_src()).collect();
+    let train = [
+        1767, 1377, 2263, 2339, 1578, 1021, 1823, 2488, 591, 3312, 2401, 1878, 1819, 3480, 2794, 2326, 2650,
+        2815, 3163, 3021,
+    ];
+    assert_eq!(sizes, [&train[..], &[3230, 3284, 3224, 2300]].concat());
+    assert_eq!((made.num_nodes(), made.num_features(), made.num_classes()), (56944, 50, 121));
+    let split = made.split.unwrap();
+    assert_eq!([split.train.len(), split.val.len(), split.test.len()], [20, 2, 2]);
 }

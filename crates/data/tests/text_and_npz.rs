@@ -30,8 +30,8 @@ fn linqs_lines_that_make_no_sense_are_named() {
         (b"31\t0\t1\tA\n32\t0\tA\n", b"", "content: line 2: 1 words, but the first paper has 2"),
         (b"31\t0\t1\tA\n", b"31\t8\n", "cites: line 1: paper \"8\" is not in content"),
         (b"31\t0\t1\tA\n", b"31 31\n", "cites: line 1: expected two papers"),
-        (b"\xff\t0\tA\n", b"", "content: not text"),
-        (b"", b"\xff", "cites: not text"),
+        (b"\xff\t0\tA\n", b"", "content: line 1: expected UTF-8"),
+        (b"", b"\xff", "cites: line 1: expected UTF-8"),
     ];
     for (content, cites, message) in cases {
         let error = linqs::parse("made", content, cites).unwrap_err().to_string();

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use candle_core::{Device, Tensor};
+
 use crate::{Error, Result};
 
 /// An element type: numpy's letter (`i`, `u`, `b`, `f`, `U`, `S`), bytes per element, and order of the bytes.
@@ -26,6 +28,20 @@ impl Type {
             _ => return None,
         };
         Some(Self { kind, size, big_endian })
+    }
+}
+
+/// A matrix in memory, row after row.
+#[derive(Debug)]
+pub(crate) struct Matrix<T> {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) values: Vec<T>,
+}
+
+impl Matrix<f32> {
+    pub(crate) fn into_tensor(self) -> Result<Tensor> {
+        Ok(Tensor::from_vec(self.values, (self.rows, self.columns), &Device::Cpu)?)
     }
 }
 
@@ -90,6 +106,58 @@ impl<'a> Array<'a> {
     /// A vector of non-negative integers.
     pub(crate) fn indices(&self) -> Result<Vec<u32>> {
         self.length()?;
+        self.integers()
+    }
+
+    /// A matrix of non-negative integers, row after row.
+    pub(crate) fn index_matrix(&self) -> Result<Matrix<u32>> {
+        let [rows, columns] = self.sizes()?;
+        Ok(Matrix { rows, columns, values: self.row_major(rows, columns, self.integers()?) })
+    }
+
+    /// A matrix of numbers, none of them infinite or NaN, row after row.
+    pub(crate) fn float_matrix(&self) -> Result<Matrix<f32>> {
+        let [rows, columns] = self.sizes()?;
+        let values = self.floats()?;
+        match values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(self.error(format!("expected finite numbers, got {value}"))),
+            None => Ok(Matrix { rows, columns, values: self.row_major(rows, columns, values) }),
+        }
+    }
+
+    /// A vector or a matrix of truth values, `bool` or integers of 0 and 1, as a list of rows of length `n`.
+    pub(crate) fn masks(&self, n: usize) -> Result<Vec<Vec<bool>>> {
+        let (rows, columns) = match *self.shape {
+            [columns] => (1, columns),
+            [rows, columns] => (rows, columns),
+            _ => return Err(self.error(format!("expected masks of {n} nodes, got shape {:?}", self.shape))),
+        };
+        if columns != n || n == 0 {
+            return Err(self.error(format!("expected masks of {n} nodes, got shape {:?}", self.shape)));
+        }
+        let values = self.row_major(rows, columns, self.integers()?);
+        if let Some(value) = values.iter().find(|&&value| value > 1) {
+            return Err(self.error(format!("expected 0 or 1 in a mask, got {value}")));
+        }
+        Ok(values.chunks(n).map(|row| row.iter().map(|&value| value == 1).collect()).collect())
+    }
+
+    fn sizes(&self) -> Result<[usize; 2]> {
+        <[usize; 2]>::try_from(self.shape.as_slice())
+            .map_err(|_| self.error(format!("expected two dimensions, got shape {:?}", self.shape)))
+    }
+
+    /// Values of a matrix, in the order in which they are stored, row after row.
+    fn row_major<T: Copy>(&self, rows: usize, columns: usize, values: Vec<T>) -> Vec<T> {
+        if !self.fortran || rows <= 1 || columns <= 1 {
+            return values;
+        }
+        let column = |c: usize, r: usize| values.get(c * rows + r).copied();
+        (0..rows).flat_map(|r| (0..columns).filter_map(move |c| column(c, r))).collect()
+    }
+
+    /// All elements as non-negative integers, in the order in which they are stored.
+    fn integers(&self) -> Result<Vec<u32>> {
         let (kind, size) = (self.dtype.kind, self.dtype.size);
         let narrow = |value: i64| {
             u32::try_from(value)
@@ -135,22 +203,19 @@ impl<'a> Array<'a> {
     /// The column of the largest entry of every row (the first of equal ones), and the number of columns: the classes
     /// of one-hot rows.
     pub(crate) fn argmax_rows(&self) -> Result<(Vec<u32>, usize)> {
-        let [rows, columns] = *self.shape else {
-            return Err(self.error(format!("expected two dimensions, got shape {:?}", self.shape)));
-        };
+        let [rows, columns] = self.sizes()?;
         // Without rows, nothing in the file would bound the number of columns.
         if rows == 0 || columns == 0 {
             return Err(
                 self.error(format!("expected at least one row and one class, got shape {:?}", self.shape))
             );
         }
-        let values = self.floats()?;
-        let at = |r: usize, c: usize| {
-            let i = if self.fortran { c * rows + r } else { r * columns + c };
-            values.get(i).copied().unwrap_or(f32::NEG_INFINITY)
+        let values = self.row_major(rows, columns, self.floats()?);
+        let first_best = |row: &[f32]| {
+            let better = |best: (usize, f32), (c, &v): (usize, &f32)| if v > best.1 { (c, v) } else { best };
+            row.iter().enumerate().fold((0, f32::NEG_INFINITY), better).0 as u32
         };
-        let best = |r| (1..columns).fold(0, |best, c| if at(r, c) > at(r, best) { c } else { best });
-        Ok(((0..rows).map(|r| best(r) as u32).collect(), columns))
+        Ok((values.chunks(columns).map(first_best).collect(), columns))
     }
 
     /// A vector of texts.

@@ -80,6 +80,11 @@ impl Dense {
         }
     }
 
+    /// Sets one element, which the caller has checked to be there.
+    pub(crate) fn set(&mut self, row: usize, column: usize, value: f32) {
+        self.values[row * self.columns + column] = value;
+    }
+
     pub(crate) fn into_tensor(self) -> Result<Tensor> {
         Ok(Tensor::from_vec(self.values, (self.rows, self.columns), &Device::Cpu)?)
     }

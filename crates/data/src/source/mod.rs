@@ -8,6 +8,7 @@ mod download;
 #[cfg(test)]
 mod download_tests;
 mod folder;
+pub(crate) mod named;
 #[cfg(test)]
 mod tests;
 

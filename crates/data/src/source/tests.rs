@@ -14,7 +14,7 @@ pub(super) const FILES: [(&str, &[u8]); 2] = [("a.x", b"contents of a"), ("b.y",
 pub(super) fn info() -> DatasetInfo {
     let files = FILES.map(|(name, contents)| {
         let sha256 = checksum::hex(Sha256::new_with_prefix(contents)).leak();
-        FileInfo { name, bytes: contents.len() as u64, sha256 }
+        FileInfo { name, path: name, bytes: contents.len() as u64, sha256 }
     });
     DatasetInfo {
         name: "made",
@@ -26,7 +26,7 @@ pub(super) fn info() -> DatasetInfo {
         licence: "",
         citation: "",
         class_names: &[],
-        counts: Counts { nodes: 0, edges: 0, features: 0, classes: 0, split: [0; 3] },
+        counts: Counts { graphs: 1, nodes: 0, edges: 0, features: 0, classes: 0, split: [0; 3] },
     }
 }
 
