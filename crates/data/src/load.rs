@@ -4,8 +4,8 @@ use crate::knowledge_graph::{self, KnowledgeGraph};
 use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
-    Error, GraphDataset, NodeDataset, Result, geom_gcn, graphsage, heterophilous, karate, linqs, npz,
-    planetoid, ppi, tu,
+    Error, GraphDataset, NodeDataset, RawGraph, Result, geom_gcn, graphsage, heterophilous, karate, linqs,
+    npz, planetoid, ppi, snap, tu,
 };
 
 /// A data set of any kind.
@@ -18,6 +18,8 @@ pub enum Dataset {
     Graphs(GraphDataset),
     /// Facts about entities.
     Triples(KnowledgeGraph),
+    /// One graph without labels.
+    Edges(RawGraph),
 }
 
 impl Dataset {
@@ -35,7 +37,7 @@ impl Dataset {
         let names = match &mut dataset {
             Self::Nodes(dataset) => &mut dataset.class_names,
             Self::Graphs(dataset) => &mut dataset.class_names,
-            Self::Triples(_) => return Ok(dataset),
+            Self::Triples(_) | Self::Edges(_) => return Ok(dataset),
         };
         if info.class_names.len() == names.len() {
             *names = info.class_names.iter().map(|name| name.to_string()).collect();
@@ -117,6 +119,10 @@ impl Dataset {
                 };
                 Self::Graphs(ppi::parse(name, [part("train")?, part("valid")?, part("test")?])?)
             }
+            Format::Snap => match files {
+                &[(file, contents)] => Self::Edges(snap::parse(file, contents)?),
+                _ => return Err(Error::invalid("files", "one", files.len())),
+            },
             Format::Triples => {
                 let (train, valid, test) = (need("train.txt")?, need("valid.txt")?, need("test.txt")?);
                 Self::Triples(knowledge_graph::parse(name, train, valid, test)?)
@@ -157,12 +163,24 @@ impl Dataset {
         }
     }
 
+    /// One graph without labels.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    pub fn into_edges(self) -> Result<RawGraph> {
+        match self {
+            Self::Edges(graph) => Ok(graph),
+            other => Err(other.not("one graph without labels")),
+        }
+    }
+
     /// What kind of data set this is, in words.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Nodes(_) => "one graph with labelled nodes",
             Self::Graphs(_) => "many graphs",
             Self::Triples(_) => "a knowledge graph",
+            Self::Edges(_) => "one graph without labels",
         }
     }
 

@@ -321,3 +321,22 @@ fn ppi_arrays() {
     let split = made.split.unwrap();
     assert_eq!([split.train.len(), split.val.len(), split.test.len()], [20, 2, 2]);
 }
+
+#[test]
+fn snap_edge_lists() {
+    let Some(source) = shared("snap_edge_lists") else { return };
+    for (name, first, last, both) in [
+        ("wiki-vote", 3, 8297, Some(100762)),
+        ("ego-facebook", 0, 4038, None),
+        ("soc-epinions1", 0, 75887, Some(405740)),
+    ] {
+        let graph = Dataset::load(name, &source).unwrap().into_edges().unwrap();
+        let (edges, counts) = (&graph.edge_index, find(name).unwrap().counts);
+        assert_eq!((graph.num_nodes(), edges.num_edges()), (counts.nodes, counts.edges));
+        assert_eq!(graph.ids.name(0), Some(first.to_string()));
+        assert_eq!(graph.ids.name(counts.nodes - 1), Some(last.to_string()));
+        assert_eq!(transforms::coalesce(edges).unwrap().edges.num_edges(), counts.edges);
+        let undirected = transforms::to_undirected(edges).unwrap().edges.num_edges();
+        assert_eq!(undirected, 2 * both.unwrap_or(counts.edges));
+    }
+}

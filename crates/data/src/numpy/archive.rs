@@ -5,12 +5,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::{Array, Csr, npy};
-use crate::{Error, Result};
-
-/// The arrays of an archive may have this many bytes, and [`EXPANSION`] more for every byte of the file: more means a
-/// damaged file, or one made to fill the memory.
-const FLOOR: u64 = 1 << 28;
-const EXPANSION: u64 = 64;
+use crate::{Error, Result, inflate};
 
 /// A `.npz` file: a ZIP archive of `.npy` files. They are looked up by name and unpacked into memory, never to a path.
 pub(crate) struct Archive<'a> {
@@ -24,7 +19,7 @@ impl<'a> Archive<'a> {
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self> {
         let zip = ZipArchive::new(Cursor::new(bytes));
         let zip = zip.map_err(|e| Error::format("the npz archive", e.to_string()))?;
-        let limit = FLOOR.saturating_add((bytes.len() as u64).saturating_mul(EXPANSION));
+        let limit = inflate::limit(bytes.len() as u64);
         Ok(Self { zip, limit, left: limit })
     }
 

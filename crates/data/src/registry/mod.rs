@@ -8,6 +8,7 @@ mod knowledge_graph;
 mod linqs;
 mod npz;
 mod planetoid;
+mod snap;
 mod tu;
 
 use crate::{Error, Result};
@@ -76,6 +77,8 @@ pub enum Format {
     GraphSage,
     /// networkx' JSON and numpy arrays of many graphs: [`ppi`](crate::ppi).
     Ppi,
+    /// Text of edges: [`snap`](crate::snap).
+    Snap,
 }
 
 /// The sizes of a data set after loading.
@@ -144,6 +147,7 @@ static FAMILIES: &[&[DatasetInfo]] = &[
     graphsage::DATASETS,
     tu::DATASETS,
     knowledge_graph::DATASETS,
+    snap::DATASETS,
 ];
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> FileInfo {

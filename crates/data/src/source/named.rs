@@ -41,6 +41,8 @@ fn names(format: Format, name: &str) -> Vec<String> {
             let part = |part: &str| files.map(|file| format!("{part}_{file}"));
             ["train", "valid", "test"].iter().flat_map(|name| part(name)).collect()
         }
+        // Plain or not, under one name.
+        Format::Snap => with(&["*.txt"]),
         Format::Triples => with(&["train.txt", "valid.txt", "test.txt"]),
     }
 }

@@ -9,4 +9,5 @@ mod heterophilous;
 mod hostile;
 mod knowledge_graph;
 mod ppi;
+mod snap;
 mod tu;
