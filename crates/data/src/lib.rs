@@ -17,23 +17,28 @@
 //! # Ok(()) }
 //! ```
 
+pub mod csv_graph;
 mod dataset;
 mod error;
 pub mod geom_gcn;
 mod graph;
 pub mod graph_file;
+pub mod graphml;
 mod graphs;
 pub mod graphsage;
 pub mod heterophilous;
+mod import;
 mod inflate;
 mod karate;
 pub mod knowledge_graph;
 pub mod linqs;
 mod load;
 pub mod molecules;
+pub mod matrix_market;
 mod normalize;
 pub mod npz;
 mod numpy;
+pub mod numpy_graph;
 pub mod planetoid;
 pub mod ppi;
 mod raw_graph;
@@ -48,6 +53,7 @@ pub use dataset::{NodeDataset, Split};
 pub use error::Error;
 pub use graph::Graph;
 pub use graphs::{GraphBatch, GraphDataset, GraphSplit, Level};
+pub use import::import;
 pub use karate::karate;
 pub use knowledge_graph::KnowledgeGraph;
 pub use load::{Dataset, load};

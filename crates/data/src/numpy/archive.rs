@@ -40,10 +40,15 @@ impl<'a> Archive<'a> {
         Ok(Some(bytes))
     }
 
+    /// The array of this name, if there is one.
+    pub(crate) fn get(&mut self, name: &str) -> Result<Option<Array<'static>>> {
+        self.bytes(name)?.map(|bytes| npy::parse(name, Cow::Owned(bytes))).transpose()
+    }
+
     /// The array of this name.
     pub(crate) fn array(&mut self, name: &str) -> Result<Array<'static>> {
         let missing = || Error::format("the npz archive", format!("it has no array {name:?}"));
-        npy::parse(name, Cow::Owned(self.bytes(name)?.ok_or_else(missing)?))
+        self.get(name)?.ok_or_else(missing)
     }
 
     /// The matrix whose parts are `<name>_data` and so on.

@@ -109,6 +109,14 @@ impl<'a> Array<'a> {
         self.integers()
     }
 
+    /// The one element of an array of any number of dimensions, a non-negative integer; `None` if there are others.
+    pub(crate) fn scalar(&self) -> Result<Option<u32>> {
+        match *self.integers()? {
+            [value] => Ok(Some(value)),
+            _ => Ok(None),
+        }
+    }
+
     /// A matrix of non-negative integers, row after row.
     pub(crate) fn index_matrix(&self) -> Result<Matrix<u32>> {
         let [rows, columns] = self.sizes()?;

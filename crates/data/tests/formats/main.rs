@@ -8,6 +8,7 @@ mod graphsage;
 mod heterophilous;
 mod hostile;
 mod knowledge_graph;
+mod own;
 mod ppi;
 mod snap;
 mod tu;
