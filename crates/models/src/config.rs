@@ -4,7 +4,11 @@ use serde_json::Value;
 
 use crate::error::nearest;
 use crate::weights::{self, Parameter};
-use crate::{AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig, GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig, VgaeConfig};
+use crate::{
+    AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig,
+    GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig,
+    VgaeConfig,
+};
 
 /// What the configuration of every architecture says of its model.
 pub(crate) trait Architecture {

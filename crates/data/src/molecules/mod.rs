@@ -7,11 +7,13 @@
 #[cfg(feature = "smiles")]
 mod chematic;
 mod features;
+pub mod moleculenet;
 mod scaffold;
 
 #[cfg(feature = "smiles")]
 pub use chematic::Chematic;
 pub use features::{ATOM_FEATURES, BOND_FEATURES, Features};
+pub use moleculenet::{Columns, Molecules, Rejected};
 pub use scaffold::scaffold_split;
 
 /// Atoms and the bonds between them. Hydrogens are numbers of their neighbours, but for those that RDKit keeps as atoms.
