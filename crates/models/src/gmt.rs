@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::{check_dropout, check_sizes, no_edge_attr, one};
 use crate::config::Architecture;
-use crate::head::Head;
+use crate::head::{Head, half, width};
 use crate::{Error, GraphModel, Level, Result};
 
 const MODEL: &str = "GMT";
@@ -44,16 +44,8 @@ pub struct GmtConfig {
     pub dropout: f64,
 }
 
-fn width() -> usize {
-    128
-}
-
 fn three() -> usize {
     3
-}
-
-fn half() -> f64 {
-    0.5
 }
 
 impl GmtConfig {

@@ -4,6 +4,16 @@ use candle_nn::VarBuilder;
 
 use crate::{Error, Result};
 
+/// The width that the authors of its models train with.
+pub(crate) const fn width() -> usize {
+    128
+}
+
+/// Their probability of dropout, and the share of nodes that a pooling leaves.
+pub(crate) const fn half() -> f64 {
+    0.5
+}
+
 /// The last layers of a classifier of graphs: y = W₃ d₂(ReLU(W₂ d₁(ReLU(W₁ x + b₁)) + b₂)) + b₃, from I to C to C / 2 to K
 /// channels, with dropouts d. Parameters `lin1`, `lin2`, `lin3`.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::{check_dropout, check_sizes, no_edge_attr};
 use crate::config::Architecture;
-use crate::head::Head;
+use crate::head::{Head, half, width};
 use crate::{GraphModel, Level, Result};
 
 const MODEL: &str = "SAGPoolNet";
@@ -51,14 +51,6 @@ pub struct SagPoolNetConfig {
     /// The probability with which an output of the first layer of the classifier is dropped in training. Default 0.5.
     #[serde(default = "half")]
     pub dropout: f64,
-}
-
-fn width() -> usize {
-    128
-}
-
-fn half() -> f64 {
-    0.5
 }
 
 fn gcn() -> PoolingGnn {
