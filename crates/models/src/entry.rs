@@ -4,15 +4,15 @@ use std::path::Path;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Error, ModelConfig, Result};
+use crate::{Configuration, Error, ModelConfig, Result};
 
 /// What `config.json` says of a pretrained model: what it is, what it was trained for, and how well it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ZooEntry {
+#[serde(deny_unknown_fields, bound(deserialize = "C: Configuration", serialize = "C: Configuration"))]
+pub struct ZooEntry<C = ModelConfig> {
     /// `architecture` and `config`.
     #[serde(flatten)]
-    pub model: ModelConfig,
+    pub model: C,
     /// What the outputs mean.
     pub task: Task,
     /// What the model was trained on.
@@ -46,6 +46,8 @@ pub struct Task {
 pub enum TaskKind {
     /// One class for each node; the outputs are logits.
     NodeClassification,
+    /// One node as the answer to each question (head, relation, ?): nodes are the classes, the outputs are logits.
+    KnowledgeGraphCompletion,
 }
 
 /// What a model was trained on.
@@ -137,7 +139,7 @@ pub struct Weights {
     pub sha256: String,
 }
 
-impl ZooEntry {
+impl<C: Configuration> ZooEntry<C> {
     /// Reads and validates the text of a `config.json`; `path` is for messages.
     ///
     /// # Errors
@@ -171,7 +173,7 @@ impl ZooEntry {
         };
         let (classes, labels) = (self.task.num_classes, self.task.labels.len());
         require(labels == classes, format!("task.labels has {labels} names for num_classes {classes}"));
-        let outputs = self.model.out_channels();
+        let outputs = self.model.num_classes();
         require(outputs == classes, format!("the model has {outputs} outputs for num_classes {classes}"));
         let m = &self.metric;
         for (name, value) in [("mean", Some(m.mean)), ("this", Some(m.this)), ("published", m.published)] {

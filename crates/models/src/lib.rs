@@ -13,6 +13,7 @@ mod attention_graph_classifier;
 mod attentive_fp;
 mod basic_gnn;
 mod config;
+mod configuration;
 mod encoder;
 mod entry;
 mod error;
@@ -41,6 +42,7 @@ pub use attention_graph_classifier::{AttentionGraphClassifier, AttentionGraphCla
 pub use attentive_fp::{AttentiveFp, AttentiveFpConfig};
 pub use basic_gnn::Jk;
 pub use config::ModelConfig;
+pub use configuration::Configuration;
 pub use entry::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
 pub use error::Error;
 pub use gae::{Gae, GaeConfig};
@@ -51,15 +53,15 @@ pub use gps::{Gps, GpsConfig, GpsPooling};
 pub use graph_model::{GraphModel, Level};
 pub use graph_sage::{GraphSage, GraphSageConfig};
 pub use graph_transformer::{GraphTransformer, GraphTransformerConfig};
-pub use hetero::{Han, HanConfig, Hgt, HgtConfig};
+pub use hetero::{Han, HanConfig, HeteroModel, HeteroModelConfig, Hgt, HgtConfig};
 pub use mask_label::{LabelMasks, LabelMethod, MaskLabel, MaskLabelConfig};
 pub use paper_gat::{PaperGat, PaperGatConfig};
-pub use relational_gat::{RelationalGat, RelationalGatConfig, TripleDecoderConfig};
+pub use relational_gat::{KnowledgeModelConfig, RelationalGat, RelationalGatConfig, TripleDecoderConfig};
 pub use sag_pool_net::{SagPoolArchitecture, SagPoolNet, SagPoolNetConfig};
 pub use variational_gat::{VariationalGat, VariationalGatConfig};
 pub use vgae::{Gaussian, VariationalEncoder, Vgae, VgaeConfig};
 pub use weights::{Parameter, Problem, Tensors};
-pub use zoo::{Pretrained, TensorInfo, from_pretrained};
+pub use zoo::{Pretrained, TensorInfo, from_pretrained, from_pretrained_as};
 
 /// The result of working with a model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::basic_gnn::check_sizes;
-use crate::{Error, Result};
+use crate::{Configuration, Error, Result};
 
 const MODEL: &str = "RelationalGAT";
 
@@ -61,6 +61,35 @@ impl RelationalGatConfig {
             residual: false,
             dropout: 0.0,
         }
+    }
+}
+
+/// An architecture for knowledge graphs, and its arguments; the classes are the nodes, one of which answers a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "architecture", content = "config", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum KnowledgeModelConfig {
+    /// `"RelationalGAT"`.
+    #[serde(rename = "RelationalGAT")]
+    RelationalGat(RelationalGatConfig),
+}
+
+impl Configuration for KnowledgeModelConfig {
+    type Model = RelationalGat;
+
+    fn architecture(&self) -> &'static str {
+        let Self::RelationalGat(_) = self;
+        MODEL
+    }
+
+    fn num_classes(&self) -> usize {
+        let Self::RelationalGat(config) = self;
+        config.decoder.sizes()[0]
+    }
+
+    fn build_model(&self, vb: VarBuilder<'_>) -> Result<RelationalGat> {
+        let Self::RelationalGat(config) = self;
+        RelationalGat::new(config, vb)
     }
 }
 

@@ -11,7 +11,7 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-use crate::{Error, GraphModel, ModelConfig, Result};
+use crate::{Configuration, Error, Result};
 
 /// Named tensors, ordered by name.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -103,9 +103,9 @@ impl fmt::Display for Problem {
 }
 
 /// The tensors that a model of this configuration has: a dry run of its constructor.
-pub(crate) fn parameters(config: &ModelConfig) -> Result<Vec<Parameter>> {
+pub(crate) fn parameters<C: Configuration>(config: &C) -> Result<Vec<Parameter>> {
     let recorder = Recorder::default();
-    config.build(VarBuilder::from_backend(Box::new(&recorder), DType::F32, Device::Cpu))?;
+    config.build_model(VarBuilder::from_backend(Box::new(&recorder), DType::F32, Device::Cpu))?;
     let seen = recorder.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(seen.into_iter().map(|(name, shape)| Parameter { name, shape }).collect())
 }
@@ -186,19 +186,19 @@ fn positions<T>(values: &[T], bad: impl Fn(&T) -> bool) -> Vec<usize> {
 }
 
 /// Builds the model on `device` with these tensors, converted to `dtype`, after comparing them with what it wants.
-pub(crate) fn build(
-    config: &ModelConfig,
+pub(crate) fn build<C: Configuration>(
+    config: &C,
     tensors: &Tensors,
     origin: &str,
     dtype: DType,
     device: &Device,
-) -> Result<Box<dyn GraphModel>> {
-    let problems = check(&config.parameters()?, tensors)?;
+) -> Result<C::Model> {
+    let problems = check(&config.tensors()?, tensors)?;
     if !problems.is_empty() {
         return Err(Error::Weights { origin: origin.to_string(), problems });
     }
     let tensors: HashMap<_, _> = tensors.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
-    config.build(VarBuilder::from_tensors(tensors, dtype, device))
+    config.build_model(VarBuilder::from_tensors(tensors, dtype, device))
 }
 
 /// Reads a file, with its name in the error.

@@ -17,7 +17,7 @@ fn sha256(bytes: &[u8]) -> String {
 fn entry(folder: &Path) -> CatalogEntry {
     let path = folder.join("config.json");
     let config = std::fs::read(&path).unwrap();
-    let entry = ZooEntry::parse(&config, &path).unwrap();
+    let entry = <ZooEntry>::parse(&config, &path).unwrap();
     let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
     let line = card.lines().find(|l| !l.trim().is_empty() && !l.starts_with(['#', '-', '|'])).unwrap();
     CatalogEntry {

@@ -44,7 +44,7 @@ fn a_folder_becomes_a_model() {
     let attention = pretrained.model.attention(&numbers(&[3, 5], 1), &edges, None, None).unwrap();
     assert_eq!(attention.iter().map(|a| a.alpha.dims().to_vec()).collect::<Vec<_>>(), [[5, 2], [5, 2]]);
 
-    let again = ZooEntry::parse(pretrained.entry.to_json().unwrap().as_bytes(), folder.path()).unwrap();
+    let again = <ZooEntry>::parse(pretrained.entry.to_json().unwrap().as_bytes(), folder.path()).unwrap();
     assert_eq!(again, pretrained.entry);
 }
 

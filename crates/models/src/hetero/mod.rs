@@ -1,8 +1,10 @@
 //! Models of graphs with types of nodes and edges: they answer for the nodes of one type, the target.
 
+mod config;
 mod han;
 mod hgt;
 
+pub use config::{HeteroModel, HeteroModelConfig};
 pub use han::{Han, HanConfig};
 pub use hgt::{Hgt, HgtConfig};
 

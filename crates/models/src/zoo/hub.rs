@@ -4,7 +4,7 @@ use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo};
 
 use super::{CARD, CONFIG, CatalogEntry};
-use crate::{Error, Result, ZooEntry, weights};
+use crate::{Configuration, Error, ModelConfig, Result, ZooEntry, weights};
 
 /// The Hugging Face Hub, or a mirror of it, and the cache of what was downloaded. What is in the cache is not asked for again.
 ///
@@ -42,6 +42,14 @@ impl Hub {
     /// If a file is not in the cache and cannot be downloaded; the message names the files and where they are to be had. If
     /// a file, downloaded again, still is not the one that was published.
     pub fn fetch(&self, repo: &str, pinned: Option<&CatalogEntry>) -> Result<PathBuf> {
+        self.fetch_as::<ModelConfig>(repo, pinned)
+    }
+
+    /// As [`fetch`](Self::fetch), for a model of the family that `C` stands for.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_as<C: Configuration>(&self, repo: &str, pinned: Option<&CatalogEntry>) -> Result<PathBuf> {
         let cache = Cache::new(self.cache.clone());
         let api = ApiBuilder::from_cache(cache.clone())
             .with_endpoint(self.endpoint.clone())
@@ -57,7 +65,8 @@ impl Hub {
         let first_time = source.cache.get(CONFIG).is_none();
         let config = source.get(CONFIG, pinned.map(|p| p.config_sha256.as_str()))?;
         // What is no entry may be an error page: it must not stay in the cache.
-        let entry = ZooEntry::parse(&weights::read(&config)?, &config).inspect_err(|_| remove(&config))?;
+        let entry =
+            ZooEntry::<C>::parse(&weights::read(&config)?, &config).inspect_err(|_| remove(&config))?;
         source.get(&entry.weights.file, Some(&entry.weights.sha256))?;
         if first_time {
             // A model can do without its card: there may be none, and a network that fails here takes nothing away.

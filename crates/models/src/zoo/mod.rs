@@ -16,7 +16,7 @@ pub use hub::Hub;
 use locate::Location;
 
 use crate::weights;
-use crate::{Error, GraphModel, Result, ZooEntry};
+use crate::{Configuration, Error, ModelConfig, Result, ZooEntry};
 
 /// The file that describes a model.
 pub(crate) const CONFIG: &str = "config.json";
@@ -24,13 +24,13 @@ pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const CARD: &str = "README.md";
 
 /// A pretrained model, ready to run, with all that is known about it.
-pub struct Pretrained {
+pub struct Pretrained<C: Configuration = ModelConfig> {
     /// Its name: the last part of what was asked for.
     pub name: String,
     /// What `config.json` says.
-    pub entry: ZooEntry,
+    pub entry: ZooEntry<C>,
     /// The model, with its weights in f32.
-    pub model: Box<dyn GraphModel>,
+    pub model: C::Model,
     /// Its tensors, ordered by name.
     pub tensors: Vec<TensorInfo>,
     /// Where its files are.
@@ -39,7 +39,7 @@ pub struct Pretrained {
     pub card: Option<String>,
 }
 
-impl fmt::Debug for Pretrained {
+impl<C: Configuration + fmt::Debug> fmt::Debug for Pretrained<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, entry, model: _, tensors, folder, card: _ } = self;
         let mut f = f.debug_struct("Pretrained");
@@ -59,7 +59,7 @@ pub struct TensorInfo {
     pub dtype: DType,
 }
 
-impl Pretrained {
+impl<C: Configuration> Pretrained<C> {
     /// The number of elements of all tensors.
     pub fn num_parameters(&self) -> usize {
         self.tensors.iter().map(|t| t.shape.iter().product::<usize>()).sum()
@@ -90,11 +90,31 @@ impl Pretrained {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_pretrained(spec: &str, device: &Device) -> Result<Pretrained> {
+    from_pretrained_as(spec, device)
+}
+
+/// As [`from_pretrained`], for a model of the family that `C` stands for.
+///
+/// # Errors
+/// As [`from_pretrained`], and if the architecture belongs to another family.
+///
+/// ```no_run
+/// use candle_core::Device;
+/// use candle_geometric_graph::HeteroGraph;
+/// use candle_geometric_models::{HeteroModelConfig, from_pretrained_as};
+/// use candle_geometric_nn::{Mode, hetero::NodeTensors};
+/// # fn graph() -> (NodeTensors, HeteroGraph) { unimplemented!() }
+/// let han = from_pretrained_as::<HeteroModelConfig>("folder/of/a/han", &Device::Cpu)?;
+/// let (x, graph) = graph();
+/// let logits = han.model.forward(&x, &graph, Mode::Eval)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn from_pretrained_as<C: Configuration>(spec: &str, device: &Device) -> Result<Pretrained<C>> {
     match locate::locate(spec)? {
         Location::Folder(folder) => from_folder(&folder, device),
         #[cfg(feature = "hub")]
         Location::Hub { repo, pinned } => {
-            let folder = Hub::from_env().fetch(&repo, pinned.as_deref())?;
+            let folder = Hub::from_env().fetch_as::<C>(&repo, pinned.as_deref())?;
             let mut pretrained = from_folder(&folder, device)?;
             pretrained.name = locate::last_part(&repo);
             Ok(pretrained)
@@ -108,9 +128,9 @@ pub fn from_pretrained(spec: &str, device: &Device) -> Result<Pretrained> {
     }
 }
 
-fn from_folder(folder: &Path, device: &Device) -> Result<Pretrained> {
+fn from_folder<C: Configuration>(folder: &Path, device: &Device) -> Result<Pretrained<C>> {
     let path = folder.join(CONFIG);
-    let entry = ZooEntry::parse(&weights::read(&path)?, &path)?;
+    let entry = ZooEntry::<C>::parse(&weights::read(&path)?, &path)?;
     let path = folder.join(&entry.weights.file);
     let bytes = weights::read(&path)?;
     weights::verify_sha256(&path, &bytes, &entry.weights.sha256)?;
