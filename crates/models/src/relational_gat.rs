@@ -106,6 +106,9 @@ impl Configuration for KnowledgeModelConfig {
 /// has embeddings of both, and the question for the head, (?, r, t), is the one for the tail of (t, r + R, ?). Training asks
 /// both ways. Edges that are to be predicted do not belong into the graph of the encoder.
 ///
+/// A layer holds values for every pair of a node and a relation, N · 2R · H · C numbers: a graph of many relations wants few
+/// channels, or many gigabytes.
+///
 /// Shapes: N nodes, E facts, Z `[N, C]`, scores `[K]` of K triples and `[B, N]` of B questions. Parameters: `node_emb.weight`
 /// `[N, C]`, `convs.i.…`, and those of the decoder: `rel_emb.weight` `[2R, C]` and what else it has.
 ///
