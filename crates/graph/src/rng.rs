@@ -140,9 +140,17 @@ impl Stream {
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
 
+    /// Stream number `n` of those that this one can be split into, so that the parts of a work have random numbers of their
+    /// own, whoever does them. Its seed and number are a block at the far end of this stream.
+    #[inline]
+    pub fn split(&self, n: u64) -> Self {
+        let [a, b, c, d] = self.block(!n);
+        Self { seed: u64::from(a) << 32 | u64::from(b), id: u64::from(c) << 32 | u64::from(d) }
+    }
+
     /// Reads the stream from its beginning, one number after the other.
     pub fn sequence(self) -> Sequence {
-        Sequence { stream: self, position: 0 }
+        Sequence { stream: self, position: 0, block: [0; 4] }
     }
 }
 
@@ -151,6 +159,8 @@ impl Stream {
 pub struct Sequence {
     stream: Stream,
     position: u64,
+    /// The block that the position is in, once its first word was read.
+    block: [u32; 4],
 }
 
 impl Sequence {
@@ -168,9 +178,30 @@ impl Sequence {
         }
     }
 
+    /// As [`below`](Self::below), for bounds beyond 32 bits.
+    pub fn below_u64(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        let threshold = bound.wrapping_neg() % bound;
+        loop {
+            let word = u64::from(self.word()) << 32 | u64::from(self.word());
+            let product = u128::from(word) * u128::from(bound);
+            if product as u64 >= threshold {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
     /// A number uniform in [0, 1) with 24 bits.
     pub fn uniform(&mut self) -> f32 {
         (self.word() >> 8) as f32 * (1.0 / 16_777_216.0)
+    }
+
+    /// A number uniform in [0, 1) with 53 bits. Takes two words.
+    pub fn uniform_f64(&mut self) -> f64 {
+        let bits = u64::from(self.word()) << 32 | u64::from(self.word());
+        (bits >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
     /// Shuffles a slice (Fisher–Yates).
@@ -182,9 +213,12 @@ impl Sequence {
 
     /// A random word.
     pub fn word(&mut self) -> u32 {
-        let w = self.stream.word(self.position);
+        let within = (self.position % 4) as usize;
+        if within == 0 {
+            self.block = self.stream.block(self.position / 4);
+        }
         self.position += 1;
-        w
+        self.block[within]
     }
 }
 
@@ -222,9 +256,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_is_the_words_in_order() {
+        let s = Stream::new(3, 4).split(9);
+        let mut q = s.sequence();
+        assert!((0..10).all(|i| q.word() == s.word(i)));
+        let mut q = s.sequence();
+        assert!((0..5).all(|i| q.uniform_f64() == s.uniform_f64(i)));
+        assert_ne!(s, Stream::new(3, 4).split(8));
+    }
+
+    #[test]
     fn below_is_in_range_and_shuffle_permutes() {
         let mut q = Stream::named(1, "x").sequence();
         assert!((0..1000).all(|_| q.below(7) < 7));
+        assert!((0..1000).all(|_| q.below_u64(u64::MAX / 3 * 2) < u64::MAX / 3 * 2));
         let mut v: Vec<u32> = (0..100).collect();
         q.shuffle(&mut v);
         assert_ne!(v, (0..100).collect::<Vec<_>>());
