@@ -1,9 +1,6 @@
-//! Dictionaries as graphs: k entries (a key with a value) and k queries (a key alone), every entry with an edge to every
-//! query. The answer to a query is the value of the entry that has its key.
+//! Dictionaries as tensors.
 
-use std::collections::HashSet;
-
-use candle_geometric::graph::rng::Stream;
+use candle_geometric::graph::generators::{DictionaryLookup, random_dictionaries};
 use candle_geometric::prelude::*;
 use candle_geometric::train::Targets;
 
@@ -34,17 +31,8 @@ pub(crate) struct Dictionaries {
 impl Dictionaries {
     /// So many different random dictionaries for training and for testing, or all there are, four for training to one.
     pub(crate) fn generate(k: usize, train: usize, test: usize, seed: u64) -> anyhow::Result<Self> {
-        let mut random = Stream::new(seed, k as u64).sequence();
-        let (mut seen, mut all) = (HashSet::new(), Vec::new());
-        let most = (1..=k).product::<usize>().min(train + test);
-        while all.len() < most {
-            let mut values: Vec<u32> = (0..k as u32).collect();
-            random.shuffle(&mut values);
-            if seen.insert(values.clone()) {
-                all.push(values);
-            }
-        }
-        let (train, test) = all.split_at((most * train).div_ceil(train + test));
+        let all = random_dictionaries(k, train + test, seed);
+        let (train, test) = all.split_at((all.len() * train).div_ceil(train + test));
         let batches = |all: &[Vec<u32>]| -> anyhow::Result<Vec<_>> {
             all.chunks(GRAPHS).map(|some| Batch::new(k, some)).collect()
         };
@@ -56,7 +44,7 @@ impl Batch {
     /// Of dictionaries given by the value of every key.
     fn new(k: usize, dictionaries: &[Vec<u32>]) -> anyhow::Result<Self> {
         let rows = dictionaries.len() * k;
-        let labels = dictionaries.concat();
+        let DictionaryLookup { edges, values: labels, .. } = DictionaryLookup::new(dictionaries)?;
         let (mut entries, mut queries) = (vec![0f32; rows * 2 * k], vec![0f32; rows * 2 * k]);
         for (row, &value) in labels.iter().enumerate() {
             let (key, value) = (row * 2 * k + row % k, row * 2 * k + k + value as usize);
@@ -64,14 +52,10 @@ impl Batch {
             entries[value] = 1.0;
             queries[key] = 1.0;
         }
-        let of_graph = |graph: usize| (graph * k) as u32..((graph + 1) * k) as u32;
-        let pairs = (0..dictionaries.len())
-            .flat_map(|graph| of_graph(graph).flat_map(move |i| of_graph(graph).map(move |j| (j, i))));
-        let (source, destination) = pairs.unzip();
         Ok(Self {
             entries: Tensor::from_vec(entries, (rows, 2 * k), &Device::Cpu)?,
             queries: Tensor::from_vec(queries, (rows, 2 * k), &Device::Cpu)?,
-            edges: EdgeIndex::bipartite(source, destination, rows, rows)?,
+            edges,
             targets: Targets::classes(&labels, k)?,
             labels,
         })

@@ -27,6 +27,7 @@ pub mod encodings;
 mod error;
 pub mod generators;
 mod group;
+mod hash;
 mod hetero;
 #[cfg(feature = "petgraph")]
 mod interop;

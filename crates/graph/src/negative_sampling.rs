@@ -14,12 +14,12 @@ pub enum Forbidden {
 }
 
 /// Pairs of different nodes without an edge, each at most once: `num_neg_samples` of them, or all where there are
-/// fewer.
+/// fewer. In a bipartite graph a pair is a source and a destination, which always are different nodes.
 ///
 /// The same stream gives the same pairs.
 ///
 /// # Errors
-/// If the graph is bipartite, or so many edges exceed 32 bits.
+/// If the graph is bipartite and reverses are forbidden, or so many edges exceed 32 bits.
 ///
 /// ```
 /// use candle_geometric_graph::rng::Stream;
@@ -38,11 +38,39 @@ pub fn negative_sampling(
     forbidden: Forbidden,
     stream: Stream,
 ) -> Result<EdgeIndex> {
-    let nodes: Vec<u32> = (0..checked(edges)? as u32).collect();
-    let taken = pairs_of(edges, forbidden);
-    let mut random = stream.sequence();
-    let pairs = sample(&nodes, &taken, taken.len(), num_neg_samples, &mut random)?;
-    EdgeIndex::from_pairs(pairs, nodes.len())
+    if forbidden == Forbidden::EdgesAndReverses {
+        checked(edges)?;
+    }
+    let kind = if edges.is_bipartite() { Kind::Bipartite } else { Kind::Different };
+    let (num_src, num_dst) = (edges.num_src(), edges.num_dst());
+    let free = negative_pairs(edges, forbidden, kind, num_neg_samples, stream)?;
+    let (source, destination) = free.into_iter().unzip();
+    Ok(EdgeIndex::trusted(source, destination, num_src, num_dst, edges.is_bipartite()))
+}
+
+/// As [`negative_sampling`], of pairs without direction: no pair is the reverse of another one, an edge, or the reverse of
+/// an edge. Each goes from the smaller node to the greater one.
+pub(crate) fn undirected_negative_pairs(
+    edges: &EdgeIndex,
+    wanted: usize,
+    stream: Stream,
+) -> Result<Vec<(u32, u32)>> {
+    checked(edges)?;
+    negative_pairs(edges, Forbidden::EdgesAndReverses, Kind::Unordered, wanted, stream)
+}
+
+fn negative_pairs(
+    edges: &EdgeIndex,
+    forbidden: Forbidden,
+    kind: Kind,
+    wanted: usize,
+    stream: Stream,
+) -> Result<Vec<(u32, u32)>> {
+    let sources: Vec<u32> = (0..edges.num_src() as u32).collect();
+    let destinations: Vec<u32> = (0..edges.num_dst() as u32).collect();
+    let candidates = Candidates { sources: &sources, destinations: &destinations, kind };
+    let taken = pairs_of(edges, forbidden, kind);
+    candidates.sample(&taken, taken.len(), wanted, &mut stream.sequence())
 }
 
 /// As [`negative_sampling`], both nodes of a pair in the same graph of a batch: for every graph `ratio` times the
@@ -69,7 +97,7 @@ pub fn batched_negative_sampling(
     if !(ratio >= 0.0 && ratio.is_finite()) {
         return invalid("ratio", "a number, at least 0".into(), ratio.to_string());
     }
-    let (taken, graph_of) = (pairs_of(edges, forbidden), batch.destination());
+    let (taken, graph_of) = (pairs_of(edges, forbidden, Kind::Different), batch.destination());
     let (mut num_edges, mut num_taken) = (vec![0usize; batch.num_dst()], vec![0usize; batch.num_dst()]);
     for (j, _) in edges.iter() {
         num_edges[graph_of[j as usize] as usize] += 1;
@@ -81,7 +109,8 @@ pub fn batched_negative_sampling(
     for graph in 0..batch.num_dst() {
         let wanted = (ratio * num_edges[graph] as f64) as usize;
         let nodes = batch.by_destination().edges(graph);
-        all.extend(sample(nodes, &taken, num_taken[graph], wanted, &mut random)?);
+        let candidates = Candidates { sources: nodes, destinations: nodes, kind: Kind::Different };
+        all.extend(candidates.sample(&taken, num_taken[graph], wanted, &mut random)?);
     }
     EdgeIndex::from_pairs(all, num_nodes)
 }
@@ -99,47 +128,88 @@ fn pair(j: u32, i: u32) -> u64 {
     u64::from(j) << 32 | u64::from(i)
 }
 
-/// The pairs of different nodes that are forbidden.
-fn pairs_of(edges: &EdgeIndex, forbidden: Forbidden) -> HashSet<u64> {
-    let both = forbidden == Forbidden::EdgesAndReverses;
-    let proper = edges.iter().filter(|(j, i)| j != i);
-    proper.flat_map(|(j, i)| [Some(pair(j, i)), both.then(|| pair(i, j))]).flatten().collect()
+/// Which pairs there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Any source and any destination.
+    Bipartite,
+    /// Two different nodes.
+    Different,
+    /// Two different nodes without order, the smaller one first.
+    Unordered,
 }
 
-/// So many pairs of different `nodes`, of whose pairs `num_taken` are `taken`.
-fn sample(
-    nodes: &[u32],
-    taken: &HashSet<u64>,
-    num_taken: usize,
-    wanted: usize,
-    random: &mut Sequence,
-) -> Result<Vec<(u32, u32)>> {
-    let n = nodes.len();
-    let population = n.saturating_mul(n.saturating_sub(1));
-    let wanted = wanted.min(population.saturating_sub(num_taken));
-    check_size("num_edges", wanted)?;
-    if wanted == 0 {
-        return Ok(vec![]);
-    }
-    // Where most pairs are taken or wanted, there are few enough to be listed.
-    if num_taken.saturating_add(wanted) > population / 2 {
-        let mut free: Vec<(u32, u32)> =
-            nodes.iter().flat_map(|&j| nodes.iter().map(move |&i| (j, i))).collect();
-        free.retain(|&(j, i)| j != i && !taken.contains(&pair(j, i)));
-        random.shuffle(&mut free);
-        free.truncate(wanted);
-        return Ok(free);
-    }
-    // Else about every other try finds a free one.
-    let (mut found, mut pairs) = (HashSet::with_capacity(wanted), Vec::with_capacity(wanted));
-    while pairs.len() < wanted {
-        let mut node = || nodes[random.below(n as u32) as usize];
-        let (j, i) = (node(), node());
-        if j != i && !taken.contains(&pair(j, i)) && found.insert(pair(j, i)) {
-            pairs.push((j, i));
+impl Kind {
+    /// The pair of two nodes, if they are one.
+    fn pair(self, j: u32, i: u32) -> Option<(u32, u32)> {
+        match self {
+            Self::Bipartite => Some((j, i)),
+            Self::Different | Self::Unordered if j == i => None,
+            Self::Different => Some((j, i)),
+            Self::Unordered => Some((j.min(i), j.max(i))),
         }
     }
-    Ok(pairs)
+}
+
+/// The pairs that are forbidden.
+fn pairs_of(edges: &EdgeIndex, forbidden: Forbidden, kind: Kind) -> HashSet<u64> {
+    let both = forbidden == Forbidden::EdgesAndReverses;
+    let pairs = edges.iter().filter_map(|(j, i)| kind.pair(j, i));
+    pairs
+        .flat_map(|(j, i)| [Some(pair(j, i)), (both && kind != Kind::Unordered).then(|| pair(i, j))])
+        .flatten()
+        .collect()
+}
+
+/// The nodes that make pairs. On one set of nodes, both lists are the same.
+struct Candidates<'a> {
+    sources: &'a [u32],
+    destinations: &'a [u32],
+    kind: Kind,
+}
+
+impl Candidates<'_> {
+    /// So many pairs, of which `num_taken` are `taken`.
+    fn sample(
+        &self,
+        taken: &HashSet<u64>,
+        num_taken: usize,
+        wanted: usize,
+        random: &mut Sequence,
+    ) -> Result<Vec<(u32, u32)>> {
+        let (n, m) = (self.sources.len(), self.destinations.len());
+        let population = match self.kind {
+            Kind::Bipartite => n.saturating_mul(m),
+            Kind::Different => n.saturating_mul(n.saturating_sub(1)),
+            Kind::Unordered => n.saturating_mul(n.saturating_sub(1)) / 2,
+        };
+        let wanted = wanted.min(population.saturating_sub(num_taken));
+        check_size("num_edges", wanted)?;
+        if wanted == 0 {
+            return Ok(vec![]);
+        }
+        // Where most pairs are taken or wanted, there are few enough to be listed.
+        if num_taken.saturating_add(wanted) > population / 2 {
+            let is_listed = |&(j, i): &(u32, u32)| self.kind.pair(j, i) == Some((j, i));
+            let all = self.sources.iter().flat_map(|&j| self.destinations.iter().map(move |&i| (j, i)));
+            let mut free: Vec<(u32, u32)> =
+                all.filter(is_listed).filter(|&(j, i)| !taken.contains(&pair(j, i))).collect();
+            random.shuffle(&mut free);
+            free.truncate(wanted);
+            return Ok(free);
+        }
+        // Else about every other try finds a free one.
+        let (mut found, mut pairs) = (HashSet::with_capacity(wanted), Vec::with_capacity(wanted));
+        while pairs.len() < wanted {
+            let j = self.sources[random.below(n as u32) as usize];
+            let i = self.destinations[random.below(m as u32) as usize];
+            let Some((j, i)) = self.kind.pair(j, i) else { continue };
+            if !taken.contains(&pair(j, i)) && found.insert(pair(j, i)) {
+                pairs.push((j, i));
+            }
+        }
+        Ok(pairs)
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +251,28 @@ mod tests {
         let edges = EdgeIndex::new(vec![0], vec![1], 2).unwrap();
         let negative = negative_sampling(&edges, 5, Forbidden::Edges, Stream::new(0, 0)).unwrap();
         assert_eq!(pairs(&negative), HashSet::from([(1, 0)]));
+    }
+
+    #[test]
+    fn a_bipartite_graph_has_pairs_of_equal_numbers_too() {
+        let edges = EdgeIndex::bipartite(vec![0, 1, 1], vec![1, 0, 2], 2, 3).unwrap();
+        let all = |forbidden| negative_sampling(&edges, 9, forbidden, Stream::new(0, 0));
+        let negative = all(Forbidden::Edges).unwrap();
+        assert!(negative.is_bipartite());
+        assert_eq!(pairs(&negative), HashSet::from([(0, 0), (0, 2), (1, 1)]));
+        assert!(all(Forbidden::EdgesAndReverses).is_err());
+    }
+
+    #[test]
+    fn pairs_without_direction_are_found_once() {
+        let edges = EdgeIndex::new(vec![2, 3, 1], vec![0, 3, 0], 4).unwrap();
+        for wanted in 0..6 {
+            let free = undirected_negative_pairs(&edges, wanted, Stream::new(3, 0)).unwrap();
+            assert_eq!(free.len(), wanted.min(4));
+            let distinct: HashSet<_> = free.into_iter().collect();
+            assert_eq!(distinct.len(), wanted.min(4));
+            assert!(distinct.is_subset(&HashSet::from([(0, 3), (1, 2), (1, 3), (2, 3)])));
+        }
     }
 
     #[test]

@@ -19,8 +19,15 @@
 //! ```
 
 mod coalesce;
+mod components;
+mod degree;
 mod dropout;
 mod fill;
+mod k_hop;
+mod link_split;
+mod neighbors;
+mod node_split;
+mod norm;
 mod self_loops;
 mod subgraph;
 
@@ -29,10 +36,18 @@ use std::sync::OnceLock;
 use crate::EdgeIndex;
 
 pub use coalesce::{Coalesced, coalesce, to_undirected};
+pub use components::{Connection, connected_components, largest_connected_components};
+pub use degree::one_hot_degree;
 pub use dropout::dropout_edge;
 pub use fill::{FillValue, Real};
+pub use k_hop::{ego_graphs, k_hop_subgraph};
+pub use link_split::{LinkSplit, LinkSplitConfig, LinkSubset, random_link_split};
+pub use neighbors::{Points, knn, knn_graph, radius, radius_graph};
+pub use node_split::{Amount, NodeSplit, NodeSplitConfig, SplitKind, random_node_split};
+pub use norm::{gcn_norm, row_norm};
 pub use self_loops::{add_remaining_self_loops, add_self_loops, remove_self_loops, with_self_loops};
-pub use subgraph::subgraph;
+pub(crate) use subgraph::check_nodes;
+pub use subgraph::{Induced, subgraph};
 
 /// Where an edge of a transformed graph came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
