@@ -50,6 +50,12 @@ pub enum GraphError {
         /// The number of destination nodes.
         num_dst: usize,
     },
+    /// The thread that prepares samples in the background failed.
+    #[error("loader: {message}")]
+    Loader {
+        /// What happened to it.
+        message: String,
+    },
     /// Any other argument that cannot be used.
     #[error("{argument}: expected {expected}, got {actual}")]
     Invalid {

@@ -7,7 +7,9 @@
 //! order. It never changes afterwards, which is why kernels need not check a single bound.
 //!
 //! What changes a graph makes a new one: [`transforms`] (self-loops, undirected, subgraphs) say where each new edge
-//! came from, and [`Batch`] puts several graphs side by side. [`negative_sampling`] draws pairs that are no edges. `from_petgraph` and `to_petgraph` convert (feature `petgraph`).
+//! came from, and [`Batch`] puts several graphs side by side. [`sampling`] takes mini-batches of large graphs, [`generators`]
+//! make graphs, [`negative_sampling`] draws pairs that are no edges. `from_petgraph` and `to_petgraph` convert (feature
+//! `petgraph`).
 //!
 //! ```
 //! use candle_geometric_graph::EdgeIndex;
@@ -34,6 +36,7 @@ mod interop;
 mod negative_sampling;
 mod relations;
 pub mod rng;
+pub mod sampling;
 mod tasks;
 pub mod transforms;
 mod validate;
