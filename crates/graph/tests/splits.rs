@@ -5,10 +5,10 @@ use std::collections::HashSet;
 
 use candle_geometric_graph::rng::Stream;
 use candle_geometric_graph::transforms::{
-    LinkSplitConfig, LinkSubset, NodeSplitConfig, SplitKind, random_link_split, random_node_split,
-    to_undirected,
+    LinkSplitConfig, LinkSubset, NodeSplitConfig, SplitKind, hetero_random_link_split, random_link_split,
+    random_node_split, to_undirected,
 };
-use candle_geometric_graph::{EdgeIndex, Origin};
+use candle_geometric_graph::{EdgeIndex, EdgeType, HeteroGraph, Origin};
 use proptest::prelude::*;
 
 fn count(mask: &[bool]) -> usize {
@@ -158,4 +158,49 @@ fn sizes_are_those_of_pyg() {
     let bipartite = EdgeIndex::bipartite(vec![0, 1], vec![0, 0], 2, 1).unwrap();
     let config = LinkSplitConfig { is_undirected: true, ..Default::default() };
     assert!(random_link_split(&bipartite, &config, Stream::new(0, 0)).is_err());
+}
+
+#[test]
+fn in_a_graph_with_types_reverses_do_not_leak_either() {
+    let list: Vec<_> = (0..40u32).map(|k| (k * 7 % 11, k % 13)).collect();
+    let (source, destination) = list.into_iter().unzip();
+    let buys = EdgeIndex::bipartite(source, destination, 11, 13).unwrap();
+    let knows = EdgeIndex::new(vec![0, 1], vec![1, 0], 11).unwrap();
+    // The reverses stand in another order.
+    let bought = EdgeIndex::bipartite(
+        buys.destination().iter().rev().copied().collect(),
+        buys.source().iter().rev().copied().collect(),
+        13,
+        11,
+    )
+    .unwrap();
+    let types = [("u", "buys", "i"), ("i", "bought", "u"), ("u", "knows", "u")].map(EdgeType::from);
+    let edges = types.clone().into_iter().zip([buys.clone(), bought, knows]);
+    let graph = HeteroGraph::new([("u", 11), ("i", 13)], edges).unwrap();
+    let split = |edge_type: &EdgeType, reverse: Option<&EdgeType>| {
+        hetero_random_link_split(&graph, edge_type, reverse, &LinkSplitConfig::default(), Stream::new(1, 0))
+    };
+    let found = split(&types[0], Some(&types[1])).unwrap();
+    let of = |graph: &HeteroGraph, k: usize| graph.edges_of(&types[k]).unwrap().clone();
+    for subset in [&found.train, &found.val, &found.test] {
+        assert_eq!(of(&subset.graph, 0), subset.links.messages.edges);
+        assert_eq!(of(&subset.graph, 1), subset.links.messages.edges.reversed());
+        assert_eq!(of(&subset.graph, 2), of(&graph, 2));
+    }
+    let hidden: HashSet<_> = found
+        .test
+        .links
+        .positives
+        .iter()
+        .map(|&e| (buys.destination()[e as usize], buys.source()[e as usize]))
+        .collect();
+    assert!(of(&found.test.graph, 1).iter().all(|pair| !hidden.contains(&pair)));
+    assert!(split(&types[0], Some(&types[0])).is_err());
+    assert!(
+        split(&types[0], Some(&types[2]))
+            .unwrap_err()
+            .to_string()
+            .starts_with("rev_edge_type: expected another type")
+    );
+    assert!(split(&EdgeType::new("u", "sells", "i"), None).is_err());
 }

@@ -37,8 +37,7 @@ impl Default for LinkSplitConfig {
 /// The links for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkSubset {
-    /// The edges for message passing, in their order. Their reverses in a graph with another type for those are
-    /// [`EdgeIndex::reversed`].
+    /// The edges for message passing, in their order.
     pub messages: Transformed,
     /// The links to tell apart, PyG's `edge_label_index`: first the positive ones, then the negative ones.
     pub links: EdgeIndex,
@@ -76,6 +75,8 @@ pub struct LinkSplit {
 ///
 /// Negative links are no edges of the whole graph, in neither direction if it is undirected, nor self-loops, and none is
 /// there twice, not for another purpose either. Where there are too few, each purpose gets its share of them.
+///
+/// In a graph with types, whose reverses may be a type of their own: [`hetero_random_link_split`](super::hetero_random_link_split).
 ///
 /// # Errors
 /// If an amount is not a share of 1, no links are left for training, `neg_sampling_ratio` is negative or not finite, or the

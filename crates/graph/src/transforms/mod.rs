@@ -23,6 +23,7 @@ mod components;
 mod degree;
 mod dropout;
 mod fill;
+mod hetero_link_split;
 mod k_hop;
 mod link_split;
 mod neighbors;
@@ -40,6 +41,7 @@ pub use components::{Connection, connected_components, largest_connected_compone
 pub use degree::one_hot_degree;
 pub use dropout::dropout_edge;
 pub use fill::{FillValue, Real};
+pub use hetero_link_split::{HeteroLinkSplit, HeteroLinkSubset, hetero_random_link_split};
 pub use k_hop::{ego_graphs, k_hop_subgraph};
 pub use link_split::{LinkSplit, LinkSplitConfig, LinkSubset, random_link_split};
 pub use neighbors::{Points, knn, knn_graph, radius, radius_graph};
