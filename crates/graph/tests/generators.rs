@@ -115,6 +115,8 @@ fn r_mat_fills_the_quarters_by_their_shares_on_any_number_of_threads() {
     }
     assert!(r_mat(100, 1000, shares, 3).unwrap().iter().all(|(s, d)| s.max(d) < 100));
     assert_eq!(r_mat(1, 5, shares, 3).unwrap().num_edges(), 5);
+    let corner = r_mat(5, 10, RMat { a: 0.0, b: 0.0, c: 0.0 }, 3).unwrap();
+    assert!(corner.iter().all(|pair| pair == (4, 4)), "all beyond the nodes but for scaling");
     assert!(r_mat(0, 1, shares, 3).is_err());
     assert!(r_mat(4, 1, RMat { a: 0.9, b: 0.9, c: 0.0 }, 3).is_err());
     assert!(r_mat(4, 1, RMat { a: f64::NAN, b: 0.0, c: 0.0 }, 3).is_err());

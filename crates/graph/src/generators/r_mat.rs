@@ -39,6 +39,8 @@ impl Default for RMat {
 /// # Ok(()) }
 /// ```
 pub fn r_mat(num_nodes: usize, num_edges: usize, shares: RMat, seed: u64) -> Result<EdgeIndex> {
+    /// Where the number of nodes is no power of two, so many draws may miss them.
+    const TRIES: usize = 64;
     check_size("num_nodes", num_nodes)?;
     check_size("num_edges", num_edges)?;
     let RMat { a, b, c } = shares;
@@ -60,8 +62,9 @@ pub fn r_mat(num_nodes: usize, num_edges: usize, shares: RMat, seed: u64) -> Res
     let stream = Stream::named(seed, "r_mat");
     let edge = |e: usize| {
         let mut random = stream.split(e as u64).sequence();
-        loop {
-            let (mut s, mut d) = (0u32, 0u32);
+        let (mut s, mut d) = (0u32, 0u32);
+        for _ in 0..TRIES {
+            (s, d) = (0, 0);
             for _ in 0..bits {
                 let word = u64::from(random.word());
                 let quarter = limits.iter().filter(|&&limit| word >= limit).count() as u32;
@@ -71,6 +74,9 @@ pub fn r_mat(num_nodes: usize, num_edges: usize, shares: RMat, seed: u64) -> Res
                 return (s, d);
             }
         }
+        // Shares that hardly ever hit the nodes there are.
+        let scaled = |i: u32| ((u64::from(i) * num_nodes as u64) >> bits) as u32;
+        (scaled(s), scaled(d))
     };
     let (mut source, mut destination) = (vec![0; num_edges], vec![0; num_edges]);
     let places = source.par_iter_mut().zip(&mut destination).enumerate();

@@ -29,6 +29,7 @@
 //! ```
 
 mod cluster;
+mod config;
 mod expand;
 mod hetero;
 mod links;
@@ -39,12 +40,11 @@ mod picks;
 mod saint;
 
 pub use cluster::ClusterSampler;
+pub use config::{Fanout, NeighborSamplerConfig, TemporalStrategy, Times};
 pub use hetero::{HeteroLinkSample, HeteroNeighborSample, HeteroNeighborSampler};
 pub use links::NegativeLinks;
 pub use loader::{Loader, seed_batches};
-pub use neighbor::{
-    Fanout, LinkSample, NeighborSample, NeighborSampler, NeighborSamplerConfig, TemporalStrategy, Times,
-};
+pub use neighbor::{LinkSample, NeighborSample, NeighborSampler};
 #[cfg(feature = "metis")]
 pub use partition::partition_metis;
 pub use partition::{Partition, partition};
