@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
+use crate::names::Names;
 use crate::text::{shown, without_mark};
 use crate::{Error, NodeIds, RawGraph, Result};
 
@@ -108,25 +109,6 @@ pub fn parse(edges: &[u8], nodes: Option<&[u8]>, columns: &Columns) -> Result<Ra
         graph.y = Some(Tensor::from_vec(y, n, &Device::Cpu)?);
     }
     Ok(graph)
-}
-
-/// Names of nodes, numbered as they come.
-#[derive(Default)]
-struct Names {
-    numbers: HashMap<String, u32>,
-    list: Vec<String>,
-}
-
-impl Names {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        let number = self.list.len() as u32;
-        self.numbers.insert(name.to_string(), number);
-        self.list.push(name.to_string());
-        number
-    }
 }
 
 /// A table with a header.

@@ -74,6 +74,14 @@ pub enum Error {
         /// The cause.
         source: candle_geometric_pickle::Error,
     },
+    /// Something that this build leaves out.
+    #[error("this build cannot read {what}: build it with the feature `{feature}`")]
+    NotBuilt {
+        /// What it cannot read.
+        what: &'static str,
+        /// The feature that it is behind.
+        feature: &'static str,
+    },
     /// Parts of a graph that do not fit together.
     #[error("{argument}: expected {expected}, got {actual}")]
     Invalid {

@@ -26,7 +26,9 @@ pub mod graph_file;
 pub mod graphml;
 mod graphs;
 pub mod graphsage;
+mod hetero;
 pub mod heterophilous;
+pub mod hgb;
 mod import;
 mod inflate;
 mod karate;
@@ -35,6 +37,7 @@ pub mod linqs;
 mod load;
 pub mod matrix_market;
 pub mod molecules;
+mod names;
 mod normalize;
 pub mod npz;
 mod numpy;
@@ -42,10 +45,13 @@ pub mod numpy_graph;
 pub mod planetoid;
 pub mod ppi;
 mod raw_graph;
+#[cfg(feature = "rdf")]
+pub mod rdf;
 pub mod registry;
 pub mod snap;
 mod source;
 pub mod splits;
+mod stats;
 mod text;
 pub mod tu;
 
@@ -53,6 +59,7 @@ pub use dataset::{NodeDataset, Split};
 pub use error::Error;
 pub use graph::Graph;
 pub use graphs::{GraphBatch, GraphDataset, GraphSplit, Level};
+pub use hetero::HeteroDataset;
 pub use import::import;
 pub use karate::karate;
 pub use knowledge_graph::KnowledgeGraph;
@@ -61,6 +68,7 @@ pub use normalize::{normalize_features, normalize_features_l2};
 pub use raw_graph::{NodeIds, RawGraph};
 pub use registry::{DatasetInfo, datasets};
 pub use source::{Cache, Files, Progress, Source};
+pub use stats::{DegreeBin, Stats};
 
 /// The result of loading data.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,11 +1,15 @@
 use std::path::Path;
 
 use crate::knowledge_graph::{self, KnowledgeGraph};
+#[cfg(feature = "smiles")]
+use crate::molecules::{Chematic, Columns, Molecules, moleculenet};
+#[cfg(feature = "rdf")]
+use crate::rdf::{self, EntityDataset};
 use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
-    Error, GraphDataset, NodeDataset, RawGraph, Result, geom_gcn, graphsage, heterophilous, karate, linqs,
-    npz, planetoid, ppi, snap, tu,
+    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, geom_gcn, graphsage, heterophilous,
+    hgb, karate, linqs, npz, planetoid, ppi, snap, tu,
 };
 
 /// A data set of any kind.
@@ -16,8 +20,16 @@ pub enum Dataset {
     Nodes(NodeDataset),
     /// Many graphs.
     Graphs(GraphDataset),
+    /// One graph with types of nodes and edges.
+    Hetero(HeteroDataset),
     /// Facts about entities.
     Triples(KnowledgeGraph),
+    /// Facts about entities, some of which have a class.
+    #[cfg(feature = "rdf")]
+    Entities(EntityDataset),
+    /// Graphs of molecules.
+    #[cfg(feature = "smiles")]
+    Molecules(Molecules),
     /// One graph without labels.
     Edges(RawGraph),
 }
@@ -37,6 +49,11 @@ impl Dataset {
         let names = match &mut dataset {
             Self::Nodes(dataset) => &mut dataset.class_names,
             Self::Graphs(dataset) => &mut dataset.class_names,
+            Self::Hetero(dataset) => &mut dataset.class_names,
+            #[cfg(feature = "rdf")]
+            Self::Entities(dataset) => &mut dataset.class_names,
+            #[cfg(feature = "smiles")]
+            Self::Molecules(_) => return Ok(dataset),
             Self::Triples(_) | Self::Edges(_) => return Ok(dataset),
         };
         if info.class_names.len() == names.len() {
@@ -119,6 +136,38 @@ impl Dataset {
                 };
                 Self::Graphs(ppi::parse(name, [part("train")?, part("valid")?, part("test")?])?)
             }
+            Format::Hgb => match get(".zip") {
+                Some(archive) => Self::Hetero(hgb::parse_zip(name, archive)?),
+                None => {
+                    let files = hgb::Hgb {
+                        info: need("info.dat")?,
+                        node: need("node.dat")?,
+                        link: need("link.dat")?,
+                        label: need("label.dat")?,
+                        label_test: need("label.dat.test_full")?,
+                    };
+                    Self::Hetero(hgb::parse(name, files)?)
+                }
+            },
+            #[cfg(feature = "rdf")]
+            Format::Rdf => {
+                let tables = [need("trainingSet.tsv")?, need("testSet.tsv")?];
+                let facts = get(".nt").map_or_else(|| need(".nt.gz"), Ok)?;
+                Self::Entities(rdf::parse(name, facts, tables, ["person", "label_affiliation"])?)
+            }
+            #[cfg(not(feature = "rdf"))]
+            Format::Rdf => return Err(Error::NotBuilt { what: "RDF graphs", feature: "rdf" }),
+            #[cfg(feature = "smiles")]
+            Format::Molecules => match files {
+                &[(_, table)] => {
+                    let tasks = find(name).map_or(&[][..], |info| info.class_names);
+                    let columns = Columns { smiles: "smiles", tasks };
+                    Self::Molecules(moleculenet::parse(name, table, &columns, &Chematic)?)
+                }
+                _ => return Err(Error::invalid("files", "one", files.len())),
+            },
+            #[cfg(not(feature = "smiles"))]
+            Format::Molecules => return Err(Error::NotBuilt { what: "molecules", feature: "smiles" }),
             Format::Snap => match files {
                 &[(file, contents)] => Self::Edges(snap::parse(file, contents)?),
                 _ => return Err(Error::invalid("files", "one", files.len())),
@@ -152,6 +201,17 @@ impl Dataset {
         }
     }
 
+    /// One graph with types of nodes and edges.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    pub fn into_hetero(self) -> Result<HeteroDataset> {
+        match self {
+            Self::Hetero(dataset) => Ok(dataset),
+            other => Err(other.not("one graph with types of nodes and edges")),
+        }
+    }
+
     /// A knowledge graph.
     ///
     /// # Errors
@@ -160,6 +220,30 @@ impl Dataset {
         match self {
             Self::Triples(graph) => Ok(graph),
             other => Err(other.not("a knowledge graph")),
+        }
+    }
+
+    /// Facts about entities, some of which have a class.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    #[cfg(feature = "rdf")]
+    pub fn into_entities(self) -> Result<EntityDataset> {
+        match self {
+            Self::Entities(dataset) => Ok(dataset),
+            other => Err(other.not("facts about entities with classes")),
+        }
+    }
+
+    /// Graphs of molecules.
+    ///
+    /// # Errors
+    /// If this is a data set of another kind.
+    #[cfg(feature = "smiles")]
+    pub fn into_molecules(self) -> Result<Molecules> {
+        match self {
+            Self::Molecules(dataset) => Ok(dataset),
+            other => Err(other.not("graphs of molecules")),
         }
     }
 
@@ -179,7 +263,12 @@ impl Dataset {
         match self {
             Self::Nodes(_) => "one graph with labelled nodes",
             Self::Graphs(_) => "many graphs",
+            Self::Hetero(_) => "one graph with types of nodes and edges",
             Self::Triples(_) => "a knowledge graph",
+            #[cfg(feature = "rdf")]
+            Self::Entities(_) => "facts about entities with classes",
+            #[cfg(feature = "smiles")]
+            Self::Molecules(_) => "graphs of molecules",
             Self::Edges(_) => "one graph without labels",
         }
     }

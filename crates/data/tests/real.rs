@@ -340,3 +340,73 @@ fn snap_edge_lists() {
         assert_eq!(undirected, 2 * both.unwrap_or(counts.edges));
     }
 }
+
+#[test]
+fn hgb() {
+    let Some(source) = shared("hgb") else { return };
+    let cases = [
+        (
+            "hgb-acm",
+            vec![("paper", 3025), ("author", 5959), ("subject", 56), ("term", 1902)],
+            vec![5343, 5343, 9949, 9949, 3025, 3025, 255619, 255619],
+            vec![("author", 1902), ("paper", 1902), ("subject", 1902)],
+            vec![280, 293, 334],
+        ),
+        (
+            "hgb-dblp",
+            vec![("author", 4057), ("paper", 14328), ("term", 7723), ("venue", 20)],
+            vec![19645, 85810, 14328, 19645, 85810, 14328],
+            vec![("author", 334), ("paper", 4231), ("term", 50)],
+            vec![368, 238, 317, 294],
+        ),
+    ];
+    for (name, nodes, links, widths, classes) in cases {
+        let dataset = Dataset::load(name, &source).unwrap().into_hetero().unwrap();
+        dataset.validate().unwrap();
+        assert_eq!(dataset.graph.nodes().collect::<Vec<_>>(), nodes);
+        assert_eq!(dataset.graph.edges().map(|(_, edges)| edges.num_edges()).collect::<Vec<_>>(), links);
+        let counts = find(name).unwrap().counts;
+        assert_eq!(links.iter().sum::<usize>(), counts.edges);
+        assert_eq!(
+            dataset.x.iter().map(|(name, x)| (name.as_str(), x.dims()[1])).collect::<Vec<_>>(),
+            widths
+        );
+        assert!(dataset.edge_weight.is_empty());
+        assert_eq!([count(&dataset.train_mask), 0, count(&dataset.test_mask)], counts.split);
+        let y = dataset.y.to_vec1::<u32>().unwrap();
+        let of =
+            |class: u32| y.iter().zip(&dataset.train_mask).filter(|(c, is)| **c == class && **is).count();
+        assert_eq!((0..).take(classes.len()).map(of).collect::<Vec<_>>(), classes);
+        assert_eq!(dataset.class_names.len(), classes.len());
+    }
+}
+
+#[cfg(feature = "rdf")]
+#[test]
+fn aifb() {
+    let Some(source) = shared("aifb") else { return };
+    let aifb = Dataset::load("aifb", &source).unwrap().into_entities().unwrap();
+    let (facts, counts) = (&aifb.facts, find("aifb").unwrap().counts);
+    assert_eq!(
+        (facts.train.len(), facts.relations.len(), facts.entities.len()),
+        (counts.edges, 45, counts.nodes)
+    );
+    let literals = facts.entities.iter().filter(|name| name.starts_with('"')).count();
+    let blank = facts.entities.iter().filter(|name| name.starts_with("_:")).count();
+    assert_eq!((facts.entities.len() - literals, blank), (2835, 152));
+    let literal = |t: &&Triple| facts.entities[t.tail as usize].starts_with('"');
+    assert_eq!(facts.train.iter().filter(literal).count(), 8705);
+    assert_eq!([aifb.train.len(), 0, aifb.test.len()], counts.split);
+    let of = |class: u32| aifb.train.iter().chain(&aifb.test).filter(|&&(_, c)| c == class).count();
+    assert_eq!([of(0), of(1), of(2), of(3)], [73, 28, 60, 15]);
+}
+
+#[cfg(feature = "smiles")]
+#[test]
+fn moleculenet() {
+    let Some(source) = shared("moleculenet") else { return };
+    let molecules = Dataset::load("esol", &source).unwrap().into_molecules().unwrap();
+    let (graphs, counts) = (&molecules.graphs, find("esol").unwrap().counts);
+    assert_eq!((graphs.len(), graphs.num_nodes(), graphs.num_edges()), (counts.graphs, counts.nodes, counts.edges));
+    assert_eq!((graphs.num_features(), graphs.num_classes()), (counts.features, counts.classes));
+}

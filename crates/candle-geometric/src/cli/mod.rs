@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod data;
 mod device;
 mod error;
 mod evaluate;
@@ -48,6 +49,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     List(list::List),
+    Data(data::Data),
     Info(info::Info),
     Run(run::Run),
     Evaluate(evaluate::Evaluate),
@@ -61,6 +63,7 @@ impl Cli {
         let screen = &mut Screen::new();
         match self.command {
             Command::List(command) => command.run(screen),
+            Command::Data(command) => command.run(screen),
             Command::Info(command) => command.run(screen),
             Command::Run(command) => command.run(screen),
             Command::Evaluate(command) => command.run(screen),

@@ -3,11 +3,14 @@
 mod geom_gcn;
 mod graphsage;
 mod heterophilous;
+mod hgb;
 mod karate;
 mod knowledge_graph;
 mod linqs;
+mod molecules;
 mod npz;
 mod planetoid;
+mod rdf;
 mod snap;
 mod tu;
 
@@ -79,6 +82,12 @@ pub enum Format {
     Ppi,
     /// Text of edges: [`snap`](crate::snap).
     Snap,
+    /// Text files of typed nodes and links, perhaps in a ZIP archive: [`hgb`](crate::hgb).
+    Hgb,
+    /// N-Triples and tables of labels: module `rdf`, feature `rdf`.
+    Rdf,
+    /// A table with a column `smiles`, and one per name of a class: [`molecules`](crate::molecules), feature `smiles`.
+    Molecules,
 }
 
 /// The sizes of a data set after loading.
@@ -146,8 +155,11 @@ static FAMILIES: &[&[DatasetInfo]] = &[
     geom_gcn::DATASETS,
     graphsage::DATASETS,
     tu::DATASETS,
+    hgb::DATASETS,
     knowledge_graph::DATASETS,
     snap::DATASETS,
+    rdf::DATASETS,
+    molecules::DATASETS,
 ];
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> FileInfo {

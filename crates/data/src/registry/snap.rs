@@ -1,13 +1,18 @@
-use super::{Counts, DatasetInfo, FileInfo, Format, file};
+use super::{Counts, DatasetInfo, FileInfo, Format, file, file_at};
 
 const SNAP: &str = "https://snap.stanford.edu/data/";
 const LESKOVEC: &str = "Leskovec, Huttenlocher, Kleinberg: Signed networks in social media, CHI 2010";
 const MCAULEY: &str = "McAuley, Leskovec: Learning to discover social circles in ego networks, NIPS 2012";
 
-static WIKI_VOTE: [FileInfo; 1] =
-    [file("wiki-Vote.txt", 1095061, "d2afbedf262126f820c6b3dd9f39a6d68e6f5ea839c0508297032ca77578b28a")];
-static EGO_FACEBOOK: [FileInfo; 1] = [file(
+static WIKI_VOTE: [FileInfo; 1] = [file_at(
+    "wiki-Vote.txt",
+    "wiki-Vote.txt.gz!wiki-Vote.txt",
+    1095061,
+    "d2afbedf262126f820c6b3dd9f39a6d68e6f5ea839c0508297032ca77578b28a",
+)];
+static EGO_FACEBOOK: [FileInfo; 1] = [file_at(
     "facebook_combined.txt",
+    "facebook_combined.txt.gz!facebook_combined.txt",
     854362,
     "f41c026ed8af3cc3359f1ca5573d0605fb09ae0eefa34544b820fd8c6e2ef296",
 )];

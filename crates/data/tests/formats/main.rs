@@ -6,9 +6,12 @@ mod common;
 mod geom_gcn;
 mod graphsage;
 mod heterophilous;
+mod hgb;
 mod hostile;
 mod knowledge_graph;
 mod own;
 mod ppi;
+#[cfg(feature = "rdf")]
+mod rdf;
 mod snap;
 mod tu;
