@@ -10,7 +10,7 @@ use std::process::Stdio;
 use common::{assert_error, karate, program, run, stderr, stdout};
 use serde_json::Value;
 
-const COMMANDS: [&str; 6] = ["list", "info", "run", "evaluate", "train", "verify"];
+const COMMANDS: [&str; 7] = ["list", "data", "info", "run", "evaluate", "train", "verify"];
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -139,4 +139,42 @@ fn a_reader_that_leaves_is_no_error() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}: {errors}");
         assert_eq!(errors, "");
     }
+}
+
+#[test]
+fn data_lists_shows_counts_and_imports() {
+    let all = json(&stdout(&run(&["data", "list", "--json"])));
+    let table = stdout(&run(&["data", "list"]));
+    assert!(all.as_array().unwrap().iter().all(|info| table.contains(info["name"].as_str().unwrap())));
+    let text = stdout(&run(&["data", "info", "cora"]));
+    for part in ["140 / 500 / 1000", "Neural_Networks", "ind.cora.allx", "MIT"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    assert_eq!(json(&stdout(&run(&["data", "info", "cora", "--json"])))["counts"]["nodes"], 2708);
+    let text = stdout(&run(&["data", "stats", "karate"]));
+    for part in ["34", "156", "in-degree 1 to 17, mean 4.59", "Mr. Hi 17, Officer 17", "6 / 10 / 18", "█"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    let stats = json(&stdout(&run(&["data", "stats", "karate", "--json"])));
+    let bins = stats["histogram"].as_array().unwrap().iter().map(|bin| bin[2].as_u64().unwrap());
+    assert_eq!((bins.sum::<u64>(), stats["isolated"].as_u64()), (34, Some(0)));
+    assert_error(&run(&["data", "stats", "karte"]), &["did you mean karate?"]);
+    assert_error(&run(&["data", "stats", "cora", "--data", "nowhere"]), &["--data nowhere"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    std::fs::write(path("edges.csv"), "from,target,w\na,b,1\nb,c,2\n").unwrap();
+    let out = path("graph.safetensors");
+    let output =
+        run(&["data", "import", &path("edges.csv"), "--source", "from", "--edge-attr", "w", "--out", &out]);
+    assert!(stdout(&output).contains("3 nodes with names, 2 edges"), "{}", stderr(&output));
+    let again = run(&["data", "import", &out, "--out", &path("again.safetensors")]);
+    assert!(stdout(&again).contains("3 nodes with names, 2 edges"));
+    assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(path("again.safetensors")).unwrap());
+    assert_error(&run(&["data", "import", &path("edges.csv"), "--out", &out]), &["line 1", "\"source\""]);
+    std::fs::write(path("DS_A.txt"), "1, 2\n2, 1\n").unwrap();
+    std::fs::write(path("DS_graph_indicator.txt"), "1\n1\n2\n").unwrap();
+    let text =
+        stdout(&run(&["data", "stats", "DS", "--format", "tu", "--data", folder.path().to_str().unwrap()]));
+    assert!(text.contains("many graphs") && text.contains("isolated     1 nodes"), "{text}");
 }

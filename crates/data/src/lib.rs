@@ -1,9 +1,10 @@
 //! Graph data sets in their original formats, with a verified download cache.
 //!
-//! [`load`] makes a [`NodeDataset`] from a name and a [`Source`]: a folder, or the cache, into which the files are
-//! downloaded once from where they were first published (feature `download`). Size and SHA-256 of every file are
-//! pinned in the [`registry`], so the numbers of a paper are compared on the data of that paper. The formats
-//! themselves, [`planetoid`], [`linqs`], [`npz`] and so on, read the bytes of any file of their kind.
+//! [`Dataset::load`] makes a data set of any kind from a name and a [`Source`]: a folder, or the cache, into which the files
+//! are downloaded once from where they were first published (feature `download`); [`load`] is for those of one graph with
+//! labelled nodes. Size and SHA-256 of every file are pinned in the [`registry`], so the numbers of a paper are compared on
+//! the data of that paper. [`Dataset::open`] reads sets that the registry does not know, [`import`] graphs of the user's own,
+//! and the modules of the formats read the bytes of any file of their kind.
 //!
 //! Nothing here executes what a file says, and a damaged file is an error, never a panic.
 //!

@@ -410,3 +410,34 @@ fn moleculenet() {
     assert_eq!((graphs.len(), graphs.num_nodes(), graphs.num_edges()), (counts.graphs, counts.nodes, counts.edges));
     assert_eq!((graphs.num_features(), graphs.num_classes()), (counts.features, counts.classes));
 }
+
+/// The chapter on data sets is what the registry says. `UPDATE_DATASETS=1` writes it.
+#[test]
+fn every_data_set_has_its_card() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/datasets.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, _) = text.split_once("<!-- cards -->\n").unwrap();
+    let mut cards = format!("{before}<!-- cards -->\n");
+    for info in datasets() {
+        let c = info.counts;
+        let [train, val, test] = c.split;
+        let split = if train == 0 { "none is published".into() } else { format!("{train} / {val} / {test}") };
+        let source = match info.files {
+            [] => "embedded".to_string(),
+            files => files.iter().map(|file| format!("<{}>", info.url(file))).collect::<Vec<_>>().join(", "),
+        };
+        cards += &format!("\n## {}\n\n{}.\n\n", info.name, info.description);
+        cards += "| graphs | nodes | edges | features | classes | training / validation / test |\n";
+        cards += "|---:|---:|---:|---:|---:|---|\n";
+        cards += &format!(
+            "| {} | {} | {} | {} | {} | {split} |\n\n",
+            c.graphs, c.nodes, c.edges, c.features, c.classes
+        );
+        cards += &format!("Format `{:?}`. Licence: {}. {}.\n", info.format, info.licence, info.citation);
+        cards += &format!("Files: {source}\n");
+    }
+    if std::env::var_os("UPDATE_DATASETS").is_some() {
+        std::fs::write(&path, &cards).unwrap();
+    }
+    assert_eq!(text, cards, "run this test with UPDATE_DATASETS=1");
+}

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::tempdir;
 
+use super::download::download;
 use super::tests::{FILES, info, write};
-use super::{Cache, Files};
+use super::{Cache, Files, archive};
 use crate::Error;
 
 /// The names of everything in a folder, its sub-folders and so on.
@@ -155,4 +156,76 @@ fn a_connection_that_breaks_leaves_nothing() {
     let error = Cache::at(root.path()).mirror(address).read(&info()).unwrap_err();
     assert!(error.to_string().contains("a.x could not be downloaded"), "{error}");
     assert_eq!(listing(root.path()), Vec::<String>::new());
+}
+
+/// A tape archive of a folder and two files in it.
+fn tar() -> Vec<u8> {
+    let mut tar = Vec::new();
+    for (name, kind, contents) in
+        [("./x/", b'5', &b""[..]), ("./x/b.y", b'0', FILES[1].1), ("./x/a.x", b'0', FILES[0].1)]
+    {
+        let mut header = vec![0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
+        header[156] = kind;
+        tar.extend(header);
+        tar.extend(contents);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    tar
+}
+
+fn gzip(contents: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(contents).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip() -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, contents) in FILES {
+        zip.start_file(format!("../x//{name}"), zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(contents).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_file_in_an_archive_is_unpacked_and_checked() {
+    let files =
+        [("a.zip", zip()), ("a.tar.gz", gzip(&tar())), ("a.x.gz", gzip(FILES[0].1)), ("b.zip", gzip(b""))];
+    let served: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    let (root, server) = (tempdir().unwrap(), Server::start(&served));
+    let path = root.path().join("sub/a.x");
+    let info = info();
+    let get = |what: &str| {
+        let url = format!("{}/some-format/{what}", server.address);
+        let missing = |problem| Error::MissingFiles { dataset: "made".into(), problem, wanted: vec![] };
+        download(&url, &info.files[0], &path, |_| {}, missing)
+    };
+    for archive in ["a.zip!a.x", "a.tar.gz!a.x", "a.x.gz!a.x"] {
+        assert_eq!(get(archive).unwrap(), FILES[0].1, "{archive}");
+        assert_eq!(listing(root.path()), ["a.x"]);
+        std::fs::remove_file(&path).unwrap();
+    }
+    for (archive, problem) in [
+        ("a.zip!b.y", "21 bytes instead of 13"),
+        ("a.zip!c", "it has no file c"),
+        ("a.tar.gz!c", "it has no file c"),
+        ("b.zip!a.x", "is not the published file"),
+        ("none.zip!a.x", "could not be downloaded"),
+    ] {
+        let error = get(archive).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+        assert_eq!(listing(root.path()), Vec::<String>::new());
+    }
+    let (zip, tar) = (zip(), gzip(&tar()));
+    for length in 0..zip.len().max(tar.len()) {
+        let _ = archive::member("a.zip", zip.get(..length).unwrap_or_default(), "a.x");
+        assert!(
+            archive::member("a.tar.gz", tar.get(..length).unwrap_or_default(), "a.x").is_err()
+                || length >= tar.len()
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! Where the files of a data set come from.
 
+#[cfg(feature = "download")]
+mod archive;
 mod cache;
 mod checksum;
 #[cfg(feature = "download")]
