@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::names::Names;
-use crate::text::{shown, without_mark};
+use crate::text::{RecordLines, shown, without_mark};
 use crate::{Error, NodeIds, RawGraph, Result};
 
 /// Which columns are what.
@@ -114,6 +114,8 @@ pub fn parse(edges: &[u8], nodes: Option<&[u8]>, columns: &Columns) -> Result<Ra
 /// A table with a header.
 pub(crate) struct Table<'a> {
     file: &'a str,
+    bytes: &'a [u8],
+    lines: RecordLines,
     reader: csv::Reader<&'a [u8]>,
     header: csv::StringRecord,
     record: csv::StringRecord,
@@ -129,9 +131,17 @@ pub(crate) struct Row<'t> {
 
 impl<'a> Table<'a> {
     pub(crate) fn open(file: &'a str, bytes: &'a [u8], delimiter: u8) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(without_mark(bytes));
-        let header = reader.headers().map_err(|e| failed(file, &e))?.clone();
-        Ok(Self { file, reader, header, record: csv::StringRecord::new() })
+        let bytes = without_mark(bytes);
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(bytes);
+        let header = reader.headers().map_err(|e| failed(file, bytes, &e))?.clone();
+        Ok(Self {
+            file,
+            bytes,
+            lines: RecordLines::default(),
+            reader,
+            header,
+            record: csv::StringRecord::new(),
+        })
     }
 
     /// The place of a column.
@@ -148,8 +158,9 @@ impl<'a> Table<'a> {
 
     /// The next row.
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>> {
-        let found = self.reader.read_record(&mut self.record).map_err(|e| failed(self.file, &e))?;
-        let line = self.record.position().map_or(0, |position| position.line() as usize);
+        let found =
+            self.reader.read_record(&mut self.record).map_err(|e| failed(self.file, self.bytes, &e))?;
+        let line = self.lines.of(self.bytes, self.record.position());
         Ok(found.then_some(Row { file: self.file, line, header: &self.header, record: &self.record }))
     }
 }
@@ -182,8 +193,8 @@ impl<'t> Row<'t> {
     }
 }
 
-fn failed(file: &str, error: &csv::Error) -> Error {
-    let line = error.position().map_or(1, |position| position.line() as usize);
+fn failed(file: &str, bytes: &[u8], error: &csv::Error) -> Error {
+    let line = RecordLines::default().of(bytes, error.position());
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             Error::line(file, line, format!("expected {expected_len} values, as the header has, got {len}"))

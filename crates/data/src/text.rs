@@ -92,3 +92,23 @@ pub(crate) fn agree<T: PartialEq + Display + Debug>(
     }
     Err(Error::format(file, format!("expected {expected} {what}, got {actual}")))
 }
+
+/// Counts lines, since `csv` is one behind where they end as on Windows.
+#[derive(Default)]
+pub(crate) struct RecordLines {
+    /// How many bytes have been looked at, and how many lines ended there.
+    seen: (usize, usize),
+}
+
+impl RecordLines {
+    /// The line, from 1, on which a record begins. Records are asked for in their order.
+    pub(crate) fn of(&mut self, table: &[u8], position: Option<&csv::Position>) -> usize {
+        let (seen, ended) = self.seen;
+        let at = position.map_or(0, |p| p.byte() as usize).clamp(seen, table.len());
+        let blank = table[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let start = at + blank;
+        let newlines = table[seen..start].iter().filter(|&&byte| byte == b'\n').count();
+        self.seen = (start, ended + newlines);
+        ended + newlines + 1
+    }
+}

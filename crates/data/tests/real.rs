@@ -407,7 +407,10 @@ fn moleculenet() {
     let Some(source) = shared("moleculenet") else { return };
     let molecules = Dataset::load("esol", &source).unwrap().into_molecules().unwrap();
     let (graphs, counts) = (&molecules.graphs, find("esol").unwrap().counts);
-    assert_eq!((graphs.len(), graphs.num_nodes(), graphs.num_edges()), (counts.graphs, counts.nodes, counts.edges));
+    assert_eq!(
+        (graphs.len(), graphs.num_nodes(), graphs.num_edges()),
+        (counts.graphs, counts.nodes, counts.edges)
+    );
     assert_eq!((graphs.num_features(), graphs.num_classes()), (counts.features, counts.classes));
 }
 

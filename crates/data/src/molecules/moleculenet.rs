@@ -6,7 +6,7 @@ use candle_geometric_graph::EdgeIndex;
 use rayon::prelude::*;
 
 use super::{ATOM_FEATURES, BOND_FEATURES, Features, SmilesReader, scaffold_split};
-use crate::text::{shown, without_mark};
+use crate::text::{RecordLines, shown, without_mark};
 use crate::{Error, GraphDataset, GraphSplit, Level, Result};
 
 /// Which columns of a table are what.
@@ -77,7 +77,7 @@ pub fn parse(
     let mut texts = Vec::new();
     let (mut y, mut known) = (Vec::new(), Vec::new());
     let mut record = csv::ByteRecord::new();
-    let mut lines = Lines::default();
+    let mut lines = RecordLines::default();
     while csv.read_byte_record(&mut record).map_err(malformed)? {
         let line = lines.of(table, record.position());
         let field = |at: usize| {
@@ -175,25 +175,5 @@ fn malformed(file: &str, table: &[u8], error: &csv::Error) -> Error {
         }
         kind => format!("{kind:?}"),
     };
-    Error::line(file, Lines::default().of(table, error.position()), problem)
-}
-
-/// Counts lines, since `csv` is one behind where they end as on Windows.
-#[derive(Default)]
-struct Lines {
-    /// How many bytes have been looked at, and how many lines ended there.
-    seen: (usize, usize),
-}
-
-impl Lines {
-    /// The line, from 1, on which a record begins. Records are asked for in their order.
-    fn of(&mut self, table: &[u8], position: Option<&csv::Position>) -> usize {
-        let (seen, ended) = self.seen;
-        let at = position.map_or(0, |p| p.byte() as usize).clamp(seen, table.len());
-        let blank = table[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let start = at + blank;
-        let newlines = table[seen..start].iter().filter(|&&byte| byte == b'\n').count();
-        self.seen = (start, ended + newlines);
-        ended + newlines + 1
-    }
+    Error::line(file, RecordLines::default().of(table, error.position()), problem)
 }

@@ -111,6 +111,13 @@ fn csv_tables() {
             ("id,a,b,kind\nz,1,2,k\nz,1,2,k\n", "the table of nodes: line 3: node \"z\" comes twice"),
         ],
     );
+    errors(
+        edges_of,
+        &[
+            ("source,target,w\r\n1,2,3\r\n1,2,x\r\n", "line 3: w: expected a finite number"),
+            ("source,target,w\r\n1,2,3\r\n1,2\r\n", "line 3: expected 3 values"),
+        ],
+    );
     let broken = csv_graph::parse(b"source,target,w\n\xff,2,3\n", None, &columns).unwrap_err().to_string();
     assert_eq!(broken, "the table of edges: line 2: expected UTF-8 text");
     windows(&[edges.into(), nodes.into()], |f| parse(f).map(content));
