@@ -6,12 +6,13 @@ use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Result, check, reference};
 
-/// A function of each element that is the identity above 0.
+/// A function of each element.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Function {
     Relu,
     LeakyRelu { negative_slope: f64 },
     Elu { alpha: f64 },
+    Sigmoid,
 }
 
 /// max(x, 0) of each element. Its derivative at 0 is 0, as in PyTorch.
@@ -47,6 +48,22 @@ pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     apply(Function::Elu { alpha }, x)
 }
 
+/// 1 / (1 + e⁻ˣ) of each element.
+///
+/// # Errors
+/// If `x` does not hold floating-point numbers.
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// # fn main() -> candle_geometric_ops::Result<()> {
+/// let x = Tensor::new(&[0f32, -1e4, 1e4], &Device::Cpu)?;
+/// assert_eq!(candle_geometric_ops::sigmoid(&x)?.to_vec1::<f32>()?, [0.5, 0., 1.]);
+/// # Ok(()) }
+/// ```
+pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    apply(Function::Sigmoid, x)
+}
+
 fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     check::float("x", x)?;
     let kernel = |x: &Tensor| for_float!(x.dtype(), "activation", T => pointwise::<T>(function, x));
@@ -57,6 +74,7 @@ fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
             Function::Relu => reference::relu(x),
             Function::LeakyRelu { negative_slope } => reference::leaky_relu(x, negative_slope),
             Function::Elu { alpha } => reference::elu(x, alpha),
+            Function::Sigmoid => reference::sigmoid(x),
         },
     }
 }

@@ -43,6 +43,7 @@ mod check;
 mod cpu;
 mod dropout;
 mod edge_attr;
+mod edge_sum;
 mod error;
 mod gather;
 mod heads;
@@ -58,7 +59,7 @@ mod scatter;
 mod softmax;
 mod spmm;
 
-pub use activation::{elu, leaky_relu, relu};
+pub use activation::{elu, leaky_relu, relu, sigmoid};
 pub use attention::{
     DynamicScoring, Extras, Scoring, additive_attention, additive_attention_weights, attend,
     dot_product_attention, dot_product_attention_weights, dynamic_attention, dynamic_attention_weights,
@@ -68,6 +69,7 @@ pub use backward::{backward, backward_from};
 pub use bias::bias_add;
 pub use dropout::{Dropout, dropout};
 pub use edge_attr::{edge_select, self_loop_attr};
+pub use edge_sum::edge_sum;
 pub use error::Error;
 pub use gather::{gather_dst, gather_src};
 pub use heads::mean_heads;

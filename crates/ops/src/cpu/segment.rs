@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use candle_geometric_graph::{Csr, Task};
+use candle_geometric_graph::{Csr, EdgeIndex, Task};
 
 use super::Real;
 use super::blocks::{BLOCK, Rows, add_weighted, ahead, distance, sum_of};
@@ -188,6 +188,34 @@ fn copy_rows<T: Real, const W: usize>(
         }
         *o = x[ids[k] as usize].map(MaybeUninit::new);
     }
+}
+
+/// `out[e] = src[source(e)] + dst[destination(e)] + terms[e]`, rows of `width` numbers; what is none is left out.
+pub(crate) fn gather_sum<T: Real>(
+    edges: &EdgeIndex,
+    src: &[T],
+    dst: Option<&[T]>,
+    terms: Option<&[T]>,
+    width: usize,
+) -> Vec<T> {
+    let (sources, destinations) = (edges.source(), edges.destination());
+    let distance = distance::<T>(width);
+    let sum = |range: Range<usize>, part: &mut [MaybeUninit<T>]| {
+        for (e, o) in range.zip(part.chunks_exact_mut(width.max(1))) {
+            if let Some(&far) = sources.get(e + distance) {
+                prefetch(row(src, far as usize, width));
+            }
+            let o = copied(o, row(src, sources[e] as usize, width));
+            if let Some(dst) = dst {
+                add(o, row(dst, destinations[e] as usize, width));
+            }
+            if let Some(terms) = terms {
+                add(o, row(terms, e, width));
+            }
+        }
+    };
+    // SAFETY: every row of a part is written.
+    unsafe { fresh(sources.len(), width, sum) }
 }
 
 /// From the order of a compressed sparse form back to the caller's: `out[edge_ids[k]] = sorted[k]`.

@@ -25,3 +25,12 @@ pub fn leaky_relu(x: &Tensor, negative_slope: f64) -> Result<Tensor> {
 pub fn elu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     Ok(x.elu(alpha)?)
 }
+
+/// [`crate::sigmoid`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    // (1 + tanh(x/2)) / 2, which never overflows.
+    Ok(((x * 0.5)?.tanh()? * 0.5)?.affine(1.0, 0.5)?)
+}

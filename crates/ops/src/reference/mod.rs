@@ -13,13 +13,13 @@ mod scatter;
 mod softmax;
 mod spmm;
 
-pub use activation::{elu, leaky_relu, relu};
+pub use activation::{elu, leaky_relu, relu, sigmoid};
 pub use attention::{
     additive_attention, additive_attention_weights, attend, dot_product_attention,
     dot_product_attention_weights, dynamic_attention, dynamic_attention_weights, layer_attention,
 };
 pub use dense::{bias_add, dropout, linear, mean_heads};
-pub use scatter::{gather_dst, gather_src, scatter};
+pub use scatter::{edge_sum, gather_dst, gather_src, scatter};
 pub use softmax::segment_softmax;
 pub use spmm::{sddmm, sddmm_heads, spmm};
 

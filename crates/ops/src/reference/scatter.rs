@@ -20,6 +20,26 @@ pub fn gather_dst(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     select(x, &index::on_device(edges, x.device())?.destination)
 }
 
+/// [`crate::edge_sum`].
+///
+/// # Errors
+/// If Candle fails.
+pub fn edge_sum(
+    src: &Tensor,
+    dst: Option<&Tensor>,
+    terms: Option<&Tensor>,
+    edges: &EdgeIndex,
+) -> Result<Tensor> {
+    let mut out = gather_src(src, edges)?;
+    if let Some(dst) = dst {
+        out = (out + gather_dst(dst, edges)?)?;
+    }
+    match terms {
+        Some(terms) => Ok((out + terms)?),
+        None => Ok(out),
+    }
+}
+
 fn select(x: &Tensor, ids: &Tensor) -> Result<Tensor> {
     if ids.elem_count() == 0 || x.elem_count() == 0 {
         let dims = [ids.dims(), x.dims().get(1..).unwrap_or_default()].concat();

@@ -72,6 +72,29 @@ pub fn primitives<const W: usize>() -> Vec<Case> {
             reference: |t, e| reference::gather_dst(&t[0], e),
             naive: |m, e| e.destination().iter().flat_map(|&i| m[0].row(i).to_vec()).collect(),
         },
+        Case {
+            name: "edge_sum",
+            shapes: |e| vec![n_src(e, W), n_dst(e, W), n_edges(e, W)],
+            ours: |t, e| ops::edge_sum(&t[0], Some(&t[1]), Some(&t[2]), e),
+            reference: |t, e| reference::edge_sum(&t[0], Some(&t[1]), Some(&t[2]), e),
+            naive: |m, e| {
+                let row = |(k, (j, i)): (usize, (u32, u32))| {
+                    let ends = m[0].row(j).iter().zip(m[1].row(i)).map(|(a, b)| a + b).collect::<Vec<_>>();
+                    ends.into_iter().zip(m[2].row(k as u32)).map(|(a, b)| a + b).collect::<Vec<_>>()
+                };
+                e.iter().enumerate().flat_map(row).collect()
+            },
+        },
+        Case {
+            name: "edge_sum of sources and edges",
+            shapes: |e| vec![n_src(e, W), n_edges(e, W)],
+            ours: |t, e| ops::edge_sum(&t[0], None, Some(&t[1]), e),
+            reference: |t, e| reference::edge_sum(&t[0], None, Some(&t[1]), e),
+            naive: |m, e| {
+                let rows = e.source().iter().flat_map(|&j| m[0].row(j).to_vec());
+                rows.zip(&m[1].data).map(|(a, b)| a + b).collect()
+            },
+        },
         scatter_case!("sum", Reduce::Sum),
         scatter_case!("mean", Reduce::Mean),
         scatter_case!("max", Reduce::Max),
