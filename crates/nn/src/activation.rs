@@ -1,8 +1,7 @@
 use std::str::FromStr;
 
 use candle_core::{Module, Tensor};
-use candle_geometric_ops::{elu, leaky_relu, relu};
-use candle_nn::ops::sigmoid;
+use candle_geometric_ops::{elu, leaky_relu, relu, sigmoid};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};

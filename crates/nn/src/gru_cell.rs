@@ -1,7 +1,6 @@
 use candle_core::Tensor;
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 
 use crate::{Error, Result, init};
 
@@ -66,7 +65,7 @@ impl GruCell {
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
         let [xr, xz, xn] = self.input.of(x, x.dims().first().copied())?;
         let [hr, hz, hn] = self.hidden.of(h, x.dims().first().copied())?;
-        let (r, z) = (sigmoid(&(xr + hr)?)?, sigmoid(&(xz + hz)?)?);
+        let (r, z) = (ops::sigmoid(&(xr + hr)?)?, ops::sigmoid(&(xz + hz)?)?);
         let n = (xn + (r * hn)?)?.tanh()?;
         Ok((&n + (z * (h - &n)?)?)?)
     }

@@ -6,7 +6,7 @@ mod common;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Stream;
 use candle_geometric_ops::{
-    Dropout, Result, bias_add, dropout, elu, leaky_relu, linear, linear_sum, reference, relu,
+    Dropout, Result, bias_add, dropout, elu, leaky_relu, linear, linear_sum, reference, relu, sigmoid,
 };
 use common::{assert_close, difference, naive, numbers, random, with_gradients};
 
@@ -183,9 +183,10 @@ type Function = fn(&Tensor) -> Result<Tensor>;
 
 #[test]
 fn activations_agree_with_the_reference() {
-    let functions: [(&str, Function, Function); 3] = [
+    let functions: [(&str, Function, Function); 4] = [
         ("relu", relu, reference::relu),
         ("leaky_relu", |x| leaky_relu(x, 0.2), |x| reference::leaky_relu(x, 0.2)),
+        ("sigmoid", sigmoid, reference::sigmoid),
         ("elu", |x| elu(x, 1.3), |x| reference::elu(x, 1.3)),
     ];
     for (name, ours, theirs) in functions {

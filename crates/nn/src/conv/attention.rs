@@ -164,6 +164,13 @@ impl HeadVectors {
         Ok(self.vectors.squeeze(0)?)
     }
 
+    /// ⟨att_h, (W x + b)_h⟩ for every row and head: `[N, D] → [N, H]`, for a map from D to H·C numbers that is not applied.
+    pub(crate) fn scores_of(&self, lin: &Linear, x: &Tensor) -> Result<Tensor> {
+        let weight = self.as_weight()?;
+        let bias = lin.bias().map(|b| weight.matmul(&b.unsqueeze(1)?)?.squeeze(1)).transpose()?;
+        Ok(ops::linear(x, &weight.matmul(lin.weight())?, bias.as_ref())?)
+    }
+
     /// ⟨att_h, x_h⟩ for every row and head: `[N, H·C] → [N, H]`.
     pub(crate) fn scores(&self, x: &Tensor) -> Result<Tensor> {
         Ok(ops::linear(x, &self.as_weight()?, None)?)

@@ -1,11 +1,12 @@
 use candle_core::Tensor;
-use candle_geometric_graph::{EdgeIndex, GraphError};
+use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, HeadVectors, check_numbers, check_slope, destinations, edge_features};
 use super::fc::Fc;
+use super::neighbours::sum_of_maps;
 use crate::config::{self, Channels};
 use crate::{Error, Linear, Mode, Nodes, Result, dropout, init};
 
@@ -193,19 +194,17 @@ impl EdgeGatConv {
         mode: Mode,
     ) -> Result<(Tensor, Attention)> {
         let (src, dst) = self.fc.apply(x, x_dst, Linear::forward)?;
-        // ⟨a_e, W_e f⟩ = ⟨W_eᵀ a_e, f⟩.
-        let of_edges = self.attn_edge.as_weight()?.matmul(self.fc_edge.weight())?;
         let alpha = ops::additive_attention_weights(
             &self.attn_l.scores(&src)?,
             Some(&self.attn_r.scores(&dst)?),
-            Some(&ops::linear(edge_attr, &of_edges, None)?),
+            Some(&self.attn_edge.scores_of(&self.fc_edge, edge_attr)?),
             edges,
             self.config.negative_slope,
         )?;
         let dropped = dropout(&alpha, self.config.attn_drop, mode)?;
         let mut out = ops::spmm(edges, Some(&dropped), &src)?;
         if edges.num_edges() > 0 {
-            out = (out + self.edge_messages(&dropped, edge_attr, edges)?)?;
+            out = (out + sum_of_maps(&dropped, edge_attr, self.fc_edge.weight(), edges)?)?;
         }
         if let Some(res_fc) = &self.res_fc {
             out = (out + res_fc.forward(x_dst)?)?;
@@ -214,22 +213,5 @@ impl EdgeGatConv {
             out = ops::bias_add(&out, bias)?;
         }
         Ok((out, Attention { edges: edges.clone(), alpha }))
-    }
-
-    /// Σ α(e) W_e f_e, `[N_dst, H·C]`.
-    fn edge_messages(&self, alpha: &Tensor, edge_attr: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-        struct ByDestination(EdgeIndex);
-        // From the rows of edge features to the nodes where their edges end.
-        let rows = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
-            Ok(ByDestination(EdgeIndex::from_batch(edges.destination(), edges.num_dst())?))
-        })?;
-        let c = self.config.out_feats;
-        let head = |h: usize| -> Result<Tensor> {
-            let alpha = alpha.narrow(1, h, 1)?.squeeze(1)?;
-            let sums = ops::spmm(&rows.0, Some(&alpha), edge_attr)?;
-            Ok(ops::linear(&sums, &self.fc_edge.weight().narrow(0, h * c, c)?, None)?)
-        };
-        let heads = (0..self.config.num_heads).map(head).collect::<Result<Vec<_>>>()?;
-        Ok(Tensor::cat(&heads, 1)?)
     }
 }

@@ -169,9 +169,9 @@ impl EgatConv {
         x.check(LAYER, edges, channels.source(), channels.destination())?;
         let x_dst = destinations(LAYER, x)?;
         let edge_attr = edge_features(LAYER, "in_edge_feats", self.config.in_edge_feats, edges, edge_attr)?;
-        let from_source = ops::gather_src(&self.fc_ni.forward(x.source())?, edges)?;
-        let from_destination = ops::gather_dst(&self.fc_nj.forward(x_dst)?, edges)?;
-        let f = ((from_source + from_destination)? + self.fc_fij.forward(&edge_attr)?)?;
+        let (from_source, from_destination) = (self.fc_ni.forward(x.source())?, self.fc_nj.forward(x_dst)?);
+        let of_edge = self.fc_fij.forward(&edge_attr)?;
+        let f = ops::edge_sum(&from_source, Some(&from_destination), Some(&of_edge), edges)?;
         let f = ops::leaky_relu(&f, SLOPE)?;
         let scores = self.attn.scores(&f)?;
         Ok((self.fc_node_src.forward(x.source())?, f, scores))

@@ -108,7 +108,7 @@ impl FeaStConv {
             Nodes::One(_) => of_source.clone(),
             Nodes::Pair(..) => self.u.forward(x_dst)?,
         };
-        let scores = (ops::gather_src(&of_source, &edges)? - ops::gather_dst(&of_destination, &edges)?)?;
+        let scores = ops::edge_sum(&of_source, Some(&of_destination.neg()?), None, &edges)?;
         let values = self.lin.forward(x.source())?;
         // H times the mean over the heads is their sum.
         let mean = (weights::mean(&edges, &values)? * heads as f64)?.unsqueeze(1)?;

@@ -251,9 +251,7 @@ impl GatConv {
     /// ⟨a_edge, W_e f⟩ = ⟨W_eᵀ a_edge, f⟩: nothing of size E × H·C is made.
     fn edge_scores(&self, edge_attr: Option<Tensor>) -> Result<Option<Tensor>> {
         Ok(match (&self.edge, edge_attr) {
-            (Some((lin, att)), Some(f)) => {
-                Some(ops::linear(&f, &att.as_weight()?.matmul(lin.weight())?, None)?)
-            }
+            (Some((lin, att)), Some(f)) => Some(att.scores_of(lin, &f)?),
             _ => None,
         })
     }

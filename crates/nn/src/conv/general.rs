@@ -5,6 +5,7 @@ use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::attention::{HeadVectors, check_edge_features, check_numbers, destinations};
+use super::neighbours::{sum_of_maps, times_sums};
 use super::weights;
 use crate::aggr::{Aggr, AggrKwargs, Aggregation};
 use crate::config::{self, Channels};
@@ -215,19 +216,14 @@ impl GeneralConv {
         x.check(LAYER, edges, c.in_channels.source(), c.in_channels.destination())?;
         let x_dst = destinations(LAYER, x)?;
         let edge_attr = check_edge_features(LAYER, "in_edge_channels", c.in_edge_channels, edges, edge_attr)?;
-        let edge = match (&self.lin_edge, edge_attr) {
-            (Some(lin), Some(f)) => Some(lin.forward(&f)?),
-            _ => None,
-        };
-        let out = match (&self.aggregation, edge) {
-            (Aggregation::Reduce(Reduce::Sum), None) if c.directed_msg => {
-                self.weighted_sum(x, x_dst, edges)?
+        let dot = matches!(self.scoring, Some(Scoring::DotProduct(_)));
+        let out = match self.aggregation {
+            Aggregation::Reduce(Reduce::Sum | Reduce::Mean)
+                if !dot || c.directed_msg && edge_attr.is_none() =>
+            {
+                self.weighted_sum(x, x_dst, edge_attr.as_ref(), edges)?
             }
-            (Aggregation::Reduce(Reduce::Mean), None) if c.directed_msg && !c.attention => {
-                let h = self.lin_msg.forward(x.source())?;
-                ops::spmm(edges, Some(&weights::mean(edges, &h)?), &h)?
-            }
-            (_, edge) => self.by_messages(x, x_dst, edge, edges)?,
+            _ => self.by_messages(x, x_dst, edge_attr.as_ref(), edges)?,
         };
         let out = ops::mean_heads(&out, c.heads, None)?;
         let out = match &self.lin_self {
@@ -237,26 +233,56 @@ impl GeneralConv {
         if c.l2_normalize { unit_rows(&out) } else { Ok(out) }
     }
 
-    /// The sum of the messages `[N_dst, H·C]` where they depend on their sources alone: nothing of size E·H·C is made.
-    fn weighted_sum(&self, x: Nodes, x_dst: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    /// The sum or the mean of the messages, `[N_dst, H·C]`, term by term: nothing of size E·H·C is made.
+    fn weighted_sum(
+        &self,
+        x: Nodes,
+        x_dst: &Tensor,
+        edge_attr: Option<&Tensor>,
+        edges: &EdgeIndex,
+    ) -> Result<Tensor> {
         let h = self.lin_msg.forward(x.source())?;
-        let heads = self.config.heads;
-        match &self.scoring {
-            None => Ok(ops::spmm(edges, None, &h)?),
+        let own = self.lin_msg_i.as_ref().map(|lin| lin.forward(x_dst)).transpose()?;
+        let edge = self.lin_edge.as_ref().zip(edge_attr);
+        let scores = match &self.scoring {
+            None => None,
             Some(Scoring::Additive(att)) => {
-                let scores = att.scores(&h)?;
-                Ok(ops::additive_attention(&h, &scores, None, None, edges, SLOPE, None)?)
+                let of_own = own.as_ref().map(|own| att.scores(own)).transpose()?;
+                let of_edge = edge.map(|(lin, f)| att.scores_of(lin, f)).transpose()?;
+                Some(ops::edge_sum(&att.scores(&h)?, of_own.as_ref(), of_edge.as_ref(), edges)?)
             }
             Some(Scoring::DotProduct(scaler)) => {
                 let of_destinations = match x {
                     Nodes::One(_) => h.clone(),
                     Nodes::Pair(..) => self.lin_msg.forward(x_dst)?,
                 };
-                let products = ops::sddmm_heads(&h, &of_destinations, heads, edges)?;
-                let scores = ops::leaky_relu(&products.broadcast_div(scaler)?, SLOPE)?;
-                Ok(ops::attend(&scores, &h, edges)?)
+                let products = ops::sddmm_heads(&h, &of_destinations, self.config.heads, edges)?;
+                Some(products.broadcast_div(scaler)?)
+            }
+        };
+        let alpha = scores.map(|scores| attention(&scores, edges)).transpose()?;
+        let weights = match (alpha, &self.aggregation) {
+            (alpha, Aggregation::Reduce(Reduce::Sum)) => alpha,
+            (None, _) => Some(weights::mean(edges, &h)?.unsqueeze(1)?),
+            (Some(alpha), _) => Some(alpha.broadcast_mul(&weights::mean(edges, &h)?.unsqueeze(1)?)?),
+        };
+        let mut out = ops::spmm(edges, weights.as_ref(), &h)?;
+        if (own.is_none() && edge.is_none()) || edges.num_edges() == 0 {
+            return Ok(out);
+        }
+        let ones = || Tensor::ones((edges.num_edges(), 1), h.dtype(), h.device());
+        let weights = weights.map_or_else(ones, Ok)?;
+        if let Some(own) = own {
+            out = (out + times_sums(&weights, &own, edges)?)?;
+        }
+        if let Some((lin, f)) = edge {
+            out = (out + sum_of_maps(&weights, f, lin.weight(), edges)?)?;
+            if let Some(bias) = lin.bias() {
+                let bias = bias.unsqueeze(0)?.broadcast_as(out.shape())?.contiguous()?;
+                out = (out + times_sums(&weights, &bias, edges)?)?;
             }
         }
+        Ok(out)
     }
 
     /// The aggregation of the messages in general.
@@ -264,36 +290,32 @@ impl GeneralConv {
         &self,
         x: Nodes,
         x_dst: &Tensor,
-        edge: Option<Tensor>,
+        edge_attr: Option<&Tensor>,
         edges: &EdgeIndex,
     ) -> Result<Tensor> {
-        type Gather = fn(&Tensor, &EdgeIndex) -> ops::Result<Tensor>;
-        let (source, destination): ((_, Gather), (_, Gather)) =
-            ((x.source(), ops::gather_src), (x_dst, ops::gather_dst));
-        let message = |(from, gather_from): (&Tensor, Gather), (to, gather_to): (&Tensor, Gather)| {
-            let mut m = gather_from(&self.lin_msg.forward(from)?, edges)?;
-            if let Some(lin) = &self.lin_msg_i {
-                m = (m + gather_to(&lin.forward(to)?, edges)?)?;
-            }
-            match &edge {
-                Some(edge) => Result::Ok((m + edge)?),
-                None => Ok(m),
-            }
-        };
+        let edge = self.lin_edge.as_ref().zip(edge_attr).map(|(lin, f)| lin.forward(f)).transpose()?;
+        let own = |x: &Tensor| self.lin_msg_i.as_ref().map(|lin| lin.forward(x)).transpose();
+        let h = self.lin_msg.forward(x.source())?;
+        let mut m = ops::edge_sum(&h, own(x_dst)?.as_ref(), edge.as_ref(), edges)?;
         let by_head = (edges.num_edges(), self.config.heads, self.config.out_channels);
-        let mut m = message(source, destination)?;
         let scores = match &self.scoring {
             None => None,
             Some(Scoring::Additive(att)) => Some(att.scores(&m)?),
             Some(Scoring::DotProduct(scaler)) => {
-                let products = (&m * message(destination, source)?)?.reshape(by_head)?.sum(2)?;
-                Some(products.broadcast_div(scaler)?)
+                // The message with both ends exchanged.
+                let (reversed, h) = (edges.reversed(), self.lin_msg.forward(x_dst)?);
+                let back = ops::edge_sum(&h, own(x.source())?.as_ref(), edge.as_ref(), &reversed)?;
+                Some((&m * back)?.reshape(by_head)?.sum(2)?.broadcast_div(scaler)?)
             }
         };
         if let Some(scores) = scores {
-            let alpha = ops::segment_softmax(&ops::leaky_relu(&scores, SLOPE)?, edges)?;
-            m = m.reshape(by_head)?.broadcast_mul(&alpha.unsqueeze(2)?)?.reshape(m.shape())?;
+            let alpha = attention(&scores, edges)?.unsqueeze(2)?;
+            m = m.reshape(by_head)?.broadcast_mul(&alpha)?.reshape(m.shape())?;
         }
         self.aggregation.forward(&m, edges)
     }
+}
+
+fn attention(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    Ok(ops::segment_softmax(&ops::leaky_relu(scores, SLOPE)?, edges)?)
 }

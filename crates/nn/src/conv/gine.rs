@@ -129,7 +129,7 @@ impl GineConv {
                 return Err(Error::argument(LAYER, "edge_attr", expected, format!("{:?}", edge_attr.dims())));
             }
         };
-        let messages = ops::relu(&(ops::gather_src(x.source(), edges)? + terms)?)?;
+        let messages = ops::relu(&ops::edge_sum(x.source(), None, Some(&terms), edges)?)?;
         self.nn.forward(&self.eps.add(self.aggregation.forward(&messages, edges)?, x)?)
     }
 

@@ -21,7 +21,7 @@ mod gine;
 mod gmm;
 mod graph;
 mod hypergraph;
-mod neighbours;
+pub(crate) mod neighbours;
 mod pna;
 mod point_transformer;
 mod relation_weights;

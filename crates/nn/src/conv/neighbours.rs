@@ -1,7 +1,7 @@
 //! What the in-neighbours of every node say together, and the checks of what they say it with.
 
 use candle_core::Tensor;
-use candle_geometric_graph::EdgeIndex;
+use candle_geometric_graph::{EdgeIndex, GraphError};
 use candle_geometric_ops::{self as ops, Linked, Reduce};
 
 use super::weights;
@@ -66,6 +66,35 @@ fn weights_of_sum(
         (Aggregation::Reduce(Reduce::Mean), Some(weight)) => Some(Some((weight * weights::mean(edges, x)?)?)),
         _ => None,
     })
+}
+
+/// The way from the rows of a tensor `[E, …]` to the destinations of their edges.
+pub(super) fn edge_rows(edges: &EdgeIndex) -> Result<EdgeIndex> {
+    struct ByDestination(EdgeIndex);
+    let kept = edges.try_attachment(|| -> std::result::Result<_, GraphError> {
+        Ok(ByDestination(EdgeIndex::from_batch(edges.destination(), edges.num_dst())?))
+    })?;
+    Ok(kept.0.clone())
+}
+
+/// Σ w(e) W f_e over the in-edges e of every node, `[N_dst, H·C]`, for weights `[E, H]`, f `[E, D]` and W `[H·C, D]`: a sum of D
+/// numbers in every head, and then the map.
+pub(super) fn sum_of_maps(weights: &Tensor, f: &Tensor, map: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    let (rows, heads) = (edge_rows(edges)?, weights.dim(1)?);
+    let c = map.dim(0)? / heads;
+    let head = |h: usize| -> Result<Tensor> {
+        let sums = ops::spmm(&rows, Some(&weights.narrow(1, h, 1)?), f)?;
+        Ok(ops::linear(&sums, &map.narrow(0, h * c, c)?, None)?)
+    };
+    Ok(Tensor::cat(&(0..heads).map(head).collect::<Result<Vec<_>>>()?, 1)?)
+}
+
+/// x_i Σ w(e) over the in-edges e of every node i, `[N_dst, H·C]`, for weights `[E, H]`.
+pub(crate) fn times_sums(weights: &Tensor, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
+    let (nodes, columns, heads) = (x.dim(0)?, x.dim(1)?, weights.dim(1)?);
+    let total = ops::scatter(weights, edges, Reduce::Sum)?.unsqueeze(2)?;
+    let product = x.reshape((nodes, heads, columns / heads))?.broadcast_mul(&total)?;
+    Ok(product.reshape((nodes, columns))?)
 }
 
 /// That `x` is `[N, channels]` for the N nodes of a graph on one set of nodes.

@@ -265,17 +265,16 @@ impl PnaConv {
     ) -> Result<Tensor> {
         let f = x.dim(1)?;
         let part = |k: usize| -> Result<Tensor> { Ok(map.weight().narrow(1, k * f, f)?.contiguous()?) };
-        let of_destination = ops::gather_dst(&ops::linear(x, &part(0)?, map.bias())?, edges)?;
-        let of_source = ops::gather_src(&ops::linear(x, &part(1)?, None)?, edges)?;
-        let ends = (of_destination + of_source)?;
-        match (&self.edge_encoder, edge_attr) {
+        let of_destination = ops::linear(x, &part(0)?, map.bias())?;
+        let of_source = ops::linear(x, &part(1)?, None)?;
+        let of_edge = match (&self.edge_encoder, edge_attr) {
             (Some(encoder), Some(edge_attr)) => {
                 let weight = part(2)?;
                 let bias = encoder.bias().map(|b| weight.matmul(&b.unsqueeze(1)?)?.squeeze(1)).transpose()?;
-                let of_edge = ops::linear(edge_attr, &weight.matmul(encoder.weight())?, bias.as_ref())?;
-                Ok((ends + of_edge)?)
+                Some(ops::linear(edge_attr, &weight.matmul(encoder.weight())?, bias.as_ref())?)
             }
-            _ => Ok(ends),
-        }
+            _ => None,
+        };
+        Ok(ops::edge_sum(&of_source, Some(&of_destination), of_edge.as_ref(), edges)?)
     }
 }

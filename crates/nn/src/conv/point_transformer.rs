@@ -1,10 +1,11 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{self as ops, Reduce};
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{destinations, looped};
+use super::neighbours::edge_rows;
 use crate::config::{self, Channels};
 use crate::{Error, Linear, Mlp, MlpConfig, Mode, Nodes, Result};
 
@@ -135,18 +136,17 @@ impl PointTransformerConv {
         let (p_src, p_dst) = self.positions(pos, edges)?;
         let edges = looped(edges, self.config.add_self_loops)?;
 
-        let offset = (ops::gather_dst(p_dst, &edges)? - ops::gather_src(p_src, &edges)?)?;
+        let offset = ops::edge_sum(&p_src.neg()?, Some(p_dst), None, &edges)?;
         let delta = self.pos_nn.forward(&offset)?;
         let (src, dst) = (self.lin_src.forward(x.source())?, self.lin_dst.forward(x_dst)?);
-        let difference = (ops::gather_dst(&dst, &edges)? - ops::gather_src(&src, &edges)?)?;
-        let mut scores = (difference + &delta)?;
+        let mut scores = ops::edge_sum(&src.neg()?, Some(&dst), Some(&delta), &edges)?;
         if let Some(network) = &self.attn_nn {
             scores = network.forward(&scores)?;
         }
         let alpha = ops::segment_softmax(&scores, &edges)?;
         // Every channel is a head of its own.
         let features = ops::spmm(&edges, Some(&alpha), &self.lin.forward(x.source())?)?;
-        Ok((features + ops::scatter(&(alpha * delta)?, &edges, Reduce::Sum)?)?)
+        Ok((features + ops::spmm(&edge_rows(&edges)?, Some(&alpha), &delta)?)?)
     }
 
     /// As [`forward`](Self::forward): the layer does the same in training.

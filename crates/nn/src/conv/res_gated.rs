@@ -1,10 +1,11 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{self as ops, Reduce};
+use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{check_edge_attr, destinations};
+use super::neighbours::edge_rows;
 use crate::config::{self, Channels};
 use crate::{ActivationKwargs, ActivationLayer, Linear, Mode, Nodes, Result, init};
 
@@ -163,16 +164,19 @@ impl ResGatedGraphConv {
 
         let key = self.key.of_node.forward(x_dst)?;
         let (query, value) = (self.query.of_node.forward(x_src)?, self.value.of_node.forward(x_src)?);
-        let mut gate = (ops::gather_dst(&key, edges)? + ops::gather_src(&query, edges)?)?;
-        let mut value = ops::gather_src(&value, edges)?;
-        if let (Some(f), Some(k), Some(q), Some(v)) =
-            (edge_attr, &self.key.of_edge, &self.query.of_edge, &self.value.of_edge)
-        {
-            gate = (gate + ops::linear(&f, &(k + q)?, None)?)?;
-            value = (value + ops::linear(&f, v, None)?)?;
+        let of_edge = match (edge_attr, &self.key.of_edge, &self.query.of_edge, &self.value.of_edge) {
+            (Some(f), Some(k), Some(q), Some(v)) => {
+                Some((ops::linear(&f, &(k + q)?, None)?, ops::linear(&f, v, None)?))
+            }
+            _ => None,
+        };
+        let gate = ops::edge_sum(&query, Some(&key), of_edge.as_ref().map(|(gate, _)| gate), edges)?;
+        let gate = self.act.forward(&gate)?;
+        // Every channel is a head of its own.
+        let mut out = ops::spmm(edges, Some(&gate), &value)?;
+        if let Some((_, value)) = &of_edge {
+            out = (out + ops::spmm(&edge_rows(edges)?, Some(&gate), value)?)?;
         }
-        let messages = (self.act.forward(&gate)? * value)?;
-        let mut out = ops::scatter(&messages, edges, Reduce::Sum)?;
         if let Some(lin) = &self.lin_skip {
             out = (out + lin.forward(x_dst)?)?;
         }

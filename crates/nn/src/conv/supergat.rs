@@ -2,7 +2,6 @@ use candle_core::Tensor;
 use candle_geometric_graph::{EdgeIndex, Forbidden, batched_negative_sampling, negative_sampling};
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{HeadVectors, Output, check_numbers, check_slope, looped};
@@ -246,9 +245,8 @@ impl SuperGatConv {
         let products = ops::sddmm_heads(h, h, self.config.heads, edges)?;
         match &self.att {
             Some((att_l, att_r)) => {
-                let ends = (ops::gather_src(&att_l.scores(h)?, edges)?
-                    + ops::gather_dst(&att_r.scores(h)?, edges)?)?;
-                Ok((ends * sigmoid(&products)?)?)
+                let ends = ops::edge_sum(&att_l.scores(h)?, Some(&att_r.scores(h)?), None, edges)?;
+                Ok((ends * ops::sigmoid(&products)?)?)
             }
             None => Ok((products * (self.config.out_channels as f64).sqrt().recip())?),
         }

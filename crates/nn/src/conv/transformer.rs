@@ -2,7 +2,6 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops::{self as ops, Extras, Linked};
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, check_edge_attr, check_numbers, destinations};
@@ -255,6 +254,6 @@ fn gated(m: &Tensor, r: &Tensor, weight: &Tensor) -> Result<Tensor> {
     // ⟨w₁, m⟩ + ⟨w₂, r⟩ + ⟨w₃, m − r⟩, without the three side by side in memory.
     let part = |k: usize| weight.narrow(1, k * m.dim(1)?, m.dim(1)?);
     let (of_m, of_r) = ((part(0)? + part(2)?)?, (part(1)? - part(2)?)?);
-    let beta = sigmoid(&(ops::linear(m, &of_m, None)? + ops::linear(r, &of_r, None)?)?)?;
+    let beta = ops::sigmoid(&(ops::linear(m, &of_m, None)? + ops::linear(r, &of_r, None)?)?)?;
     Ok((m + (r - m)?.broadcast_mul(&beta)?)?)
 }

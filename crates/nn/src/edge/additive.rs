@@ -177,12 +177,12 @@ impl EdgeAttentionConv {
         let groups = groups(LAYER, edges, batch)?;
         let (src, dst) = (self.lin_src.forward(x.source())?, self.lin_dst.forward(x_dst)?);
         // ⟨a, W_dst x_i + W_src x_j⟩, from a number for each end.
-        let of_source = ops::gather_src(&self.att.scores(&src)?, edges)?;
-        let mut scores = (of_source + ops::gather_dst(&self.att.scores(&dst)?, edges)?)?;
-        if let (Some((lin, att)), Some(f)) = (&self.edge, edge_attr) {
-            let of_edges = att.as_weight()?.matmul(lin.weight())?;
-            scores = (scores + ops::linear(&f, &of_edges, None)?)?;
-        }
+        let of_edges = match (&self.edge, edge_attr) {
+            (Some((lin, att)), Some(f)) => Some(att.scores_of(lin, &f)?),
+            _ => None,
+        };
+        let (of_source, of_destination) = (self.att.scores(&src)?, self.att.scores(&dst)?);
+        let scores = ops::edge_sum(&of_source, Some(&of_destination), of_edges.as_ref(), edges)?;
         let scores = ops::leaky_relu(&scores, self.config.negative_slope)?;
         let alpha = ops::segment_softmax(&scores, &groups)?;
         let out = sum_of_ends(&dropout(&alpha, self.config.dropout, mode)?, &src, &dst, edges)?;

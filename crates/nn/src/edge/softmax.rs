@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops as ops;
 
+use crate::conv::neighbours::times_sums;
 use crate::{Error, Result};
 
 /// The edges of each graph of a batch, as edges from edge to graph. An edge belongs to the graph of its destination;
@@ -51,8 +52,5 @@ pub(super) fn groups(layer: &'static str, edges: &EdgeIndex, batch: Option<&Edge
 ///
 /// The sum over the destination's own part is (Σ α(e)) dst_i, so no message is made.
 pub(super) fn sum_of_ends(alpha: &Tensor, src: &Tensor, dst: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-    let (nodes, columns, heads) = (dst.dim(0)?, dst.dim(1)?, alpha.dim(1)?);
-    let total = ops::scatter(alpha, edges, ops::Reduce::Sum)?.unsqueeze(2)?;
-    let own = dst.reshape((nodes, heads, columns / heads))?.broadcast_mul(&total)?;
-    Ok((ops::spmm(edges, Some(alpha), src)? + own.reshape((nodes, columns))?)?)
+    Ok((ops::spmm(edges, Some(alpha), src)? + times_sums(alpha, dst, edges)?)?)
 }

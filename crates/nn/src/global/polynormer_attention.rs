@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops as ops;
-use candle_nn::{VarBuilder, ops::sigmoid};
+use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::sums;
@@ -132,9 +132,9 @@ impl PolynormerAttention {
     /// As [`forward`](Self::forward).
     pub fn forward_t(&self, x: &Tensor, batch: Option<&EdgeIndex>, mode: Mode) -> Result<Tensor> {
         let batch = check(LAYER, x, self.config.channels, batch)?;
-        let k = sigmoid(&self.head_major(&self.k.forward(x)?)?)?;
+        let k = ops::sigmoid(&self.head_major(&self.k.forward(x)?)?)?;
         let q = match &self.q {
-            Some(q) => sigmoid(&self.head_major(&q.forward(x)?)?)?,
+            Some(q) => ops::sigmoid(&self.head_major(&q.forward(x)?)?)?,
             None => k.clone(),
         };
         let v = self.head_major(&self.v.forward(x)?)?;

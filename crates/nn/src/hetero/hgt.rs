@@ -4,7 +4,6 @@ use candle_core::Tensor;
 use candle_geometric_graph::{EdgeType, HeteroGraph};
 use candle_geometric_ops::{self as ops, Extras};
 use candle_nn::VarBuilder;
-use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::{Metadata, NodeTensors, TypedChannels, check_edges, check_nodes, head_channels};
@@ -163,7 +162,7 @@ impl HgtConv {
             let messages = self.messages(name, own, &x, graph)?;
             let new = of_nodes.out.forward(&Activation::Gelu.forward(&messages)?)?;
             let new = if new.dims() == own.dims() {
-                let gate = sigmoid(&of_nodes.skip)?;
+                let gate = ops::sigmoid(&of_nodes.skip)?;
                 (own + (new - own)?.broadcast_mul(&gate)?)?
             } else {
                 new

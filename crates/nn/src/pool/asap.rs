@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_graph::transforms;
 use candle_geometric_ops::{self as ops, Reduce};
-use candle_nn::{VarBuilder, ops::sigmoid};
+use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -167,7 +167,7 @@ impl AsapPooling {
         let alpha = self.attention(x, &edges, weight.as_ref())?;
         let alpha = dropout(&alpha, self.config.dropout, mode)?.squeeze(1)?;
         let clusters = ops::spmm(&edges, Some(&alpha), x)?;
-        let fitness = sigmoid(&self.score.forward(&clusters, &edges)?)?;
+        let fitness = ops::sigmoid(&self.score.forward(&clusters, &edges)?)?;
         let (perm, _) = self.select.forward(&fitness, &batch)?;
         let (x, score) = scaled(&clusters, &perm, &fitness.squeeze(1)?, 1.0)?;
         let (edges, edge_attr) = self.connect(&edges, weight.as_ref(), &alpha, &perm)?;
