@@ -1,9 +1,8 @@
 //! How much memory a training step takes, counted by the allocator.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[path = "common/counting.rs"]
+mod counting;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::EdgeIndex;
@@ -19,67 +18,7 @@ use candle_geometric_ops::{
 use candle_geometric_train::optim::{AdamConfig, SgdConfig};
 use candle_geometric_train::{Clip, MaskedLoss, Optimizer, OptimizerConfig, Targets};
 use candle_nn::VarBuilder;
-
-/// The system's allocator, which counts the bytes that are taken and the most that ever were.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn more(bytes: usize) {
-    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
-        // SAFETY: the caller's promises are those that the system's allocator asks for, here and below.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both pieces are there while the one is copied to the other.
-        more(size);
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// One test at a time: the counters are those of the process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What tasks take for themselves depends on how many there are at a time.
-fn two_threads() -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
-}
-
-/// The most bytes that `f` takes at a time beyond what was taken before.
-fn peak_of(f: impl FnOnce()) -> usize {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    f();
-    PEAK.load(Relaxed) - before
-}
+use counting::{counted, live, peak_of};
 
 fn graph(n: u32, edges: u32) -> EdgeIndex {
     let mut draw = Stream::named(1, "edges").sequence();
@@ -153,7 +92,7 @@ fn peak(make: impl Fn(VarBuilder<'_>) -> Layer) -> usize {
     let gradient = random(N, H * C, "gradient");
     let map = SeededVarMap::new(0);
     let layer = make(map.var_builder(DType::F32, &Device::Cpu));
-    two_threads().install(|| {
+    counted(|| {
         let step = || backward_from(&layer(&x, &edges), &gradient).unwrap();
         drop(step());
         release_memory();
@@ -173,7 +112,6 @@ fn bound(arrays: usize) -> usize {
 
 #[test]
 fn layers_take_memory_for_nodes_and_none_for_edges() {
-    let _alone = alone();
     // GATConv keeps Wx, the result, and the result before the bias; then the gradient of Wx is computed.
     // GATv2Conv keeps two maps of x, and makes gradients of both.
     // TransformerConv keeps queries, keys, values, the skip and the result with and without it; the gradients of queries,
@@ -190,7 +128,6 @@ fn layers_take_memory_for_nodes_and_none_for_edges() {
 /// The bound notices a single array `[E, H]`: the attention, where a caller asks for it.
 #[test]
 fn attention_that_is_asked_for_exceeds_the_bound() {
-    let _alone = alone();
     let with_attention = peak(|vb| {
         let conv = GatConv::new(&GatConvConfig { heads: H, ..GatConvConfig::new(F, C) }, vb).unwrap();
         Box::new(move |x, edges| conv.forward_with_attention(x, edges, None, Mode::Eval).unwrap().0)
@@ -243,7 +180,6 @@ fn model(name: &str, vb: VarBuilder<'_>) -> Model {
 /// On a graph on which an array `[N, 64]` has more than 4 MiB: memory of that size is kept from step to step.
 #[test]
 fn memory_does_not_grow_from_step_to_step() {
-    let _alone = alone();
     let n = 17_000u32;
     let (edges, x) = (graph(n, 3 * n), random(n as usize, 16, "x"));
     let targets = Targets::classes(&(0..n).map(|i| i % 7).collect::<Vec<_>>(), 7).unwrap();
@@ -265,9 +201,9 @@ fn memory_does_not_grow_from_step_to_step() {
         };
         let mut steps = |n: usize| {
             let peak = (0..n).map(|_| peak_of(&mut step)).fold(0, usize::max);
-            (LIVE.load(Relaxed), peak)
+            (live(), peak)
         };
-        let ((live, peak), (live_later, peak_later)) = two_threads().install(|| {
+        let ((live, peak), (live_later, peak_later)) = counted(|| {
             steps(3);
             (steps(2), steps(15))
         });
@@ -280,7 +216,6 @@ fn memory_does_not_grow_from_step_to_step() {
 /// The optimiser updates in place: what it takes is a list of chunks.
 #[test]
 fn a_step_of_the_optimiser_takes_no_memory() {
-    let _alone = alone();
     let parameters: Vec<(String, Var)> = [1_000_000, 10, 300, 0, 77]
         .iter()
         .map(|&n| (String::new(), Var::zeros(n, DType::F32, &Device::Cpu).unwrap()))
@@ -295,9 +230,11 @@ fn a_step_of_the_optimiser_takes_no_memory() {
     ] {
         let mut optimizer = Optimizer::new(&config, &parameters).unwrap();
         optimizer.step(&grads).unwrap();
-        let before = LIVE.load(Relaxed);
-        let peak = peak_of(|| optimizer.step(&grads).unwrap());
+        let (peak, kept) = counted(|| {
+            let before = live();
+            (peak_of(|| optimizer.step(&grads).unwrap()), live() - before)
+        });
         assert!(peak < 100 << 10, "{config:?}: {peak} bytes for parameters of 4 MB");
-        assert!(LIVE.load(Relaxed) <= before, "{config:?}");
+        assert!(kept <= 0, "{config:?}");
     }
 }

@@ -50,7 +50,7 @@ impl<'a> Bench<'a> {
         Ok(bench)
     }
 
-    fn sample(&self, kind: Kind, seed: u64) -> Sample {
+    pub(super) fn sample(&self, kind: Kind, seed: u64) -> Sample {
         Sample::new(&self.trial.setting, kind, seed)
     }
 
@@ -82,7 +82,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The results with everything in them as a variable, and the gradients of Σ result · cotangent.
-    fn with_gradients(&self, sample: &Sample) -> Result<(Outputs, BTreeMap<String, Tensor>)> {
+    pub(super) fn with_gradients(&self, sample: &Sample) -> Result<(Outputs, BTreeMap<String, Tensor>)> {
         let variable = |(name, t): (String, Tensor)| -> Result<(String, Tensor, Option<Var>)> {
             match t.dtype().is_float() {
                 true => {

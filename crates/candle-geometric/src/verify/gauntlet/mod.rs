@@ -7,6 +7,8 @@
 //! came. [`Trial`]s say what a layer is tried on: a layer without one cannot be registered.
 
 mod checks;
+#[cfg(test)]
+mod memory;
 mod sample;
 
 use anyhow::{Context, Result};

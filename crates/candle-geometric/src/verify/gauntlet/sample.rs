@@ -85,6 +85,9 @@ pub(super) enum Kind {
     Star,
     /// All edges begin in node 0.
     Source,
+    /// 100 000 edges of 1000 nodes.
+    #[cfg(test)]
+    Many,
 }
 
 impl Kind {
@@ -96,6 +99,8 @@ impl Kind {
             Self::Odd => 7,
             Self::NoEdges | Self::Star | Self::Source => 5,
             Self::OneNode | Self::OneLoop => 1,
+            #[cfg(test)]
+            Self::Many => 1000,
         }
     }
 
@@ -113,6 +118,8 @@ impl Kind {
             Self::OneLoop => (vec![0], vec![0]),
             Self::Star => (0..n).map(|i| (i, 0)).unzip(),
             Self::Source => (0..m).map(|i| (0, i)).unzip(),
+            #[cfg(test)]
+            Self::Many => (0..100_000).map(|_| (below(n), below(m))).unzip(),
         }
     }
 }
