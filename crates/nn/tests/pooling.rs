@@ -138,6 +138,33 @@ fn the_loss_of_memories_is_that_of_pyg() {
 /// `MemPooling.kl_loss` of PyTorch Geometric 2.8.1 on the same shares, padded.
 const KL_OF_PYG: f64 = 0.072_887_790_635_801_17;
 
+/// A padded batch, whatever stands in the padding, gives what its graphs give alone.
+#[test]
+fn memories_of_padded_graphs() {
+    let config = MemPoolingConfig::new(4, 3, 2, 5);
+    let pool = MemPooling::new(&config, SeededVarMap::new(1).var_builder(DType::F64, &Device::Cpu)).unwrap();
+    let x = normal(&[2, 3, 4], 7);
+    let mask = Tensor::new(&[[1u8, 0, 1], [0, 0, 0]], &Device::Cpu).unwrap();
+    let (pooled, s) = pool.forward_dense(&x, Some(&mask)).unwrap();
+    assert_eq!((pooled.dims(), s.dims()), (&[2, 5, 3][..], &[2, 3, 5][..]));
+
+    let flat = x.reshape((6, 4)).unwrap();
+    let two = Tensor::cat(&[flat.narrow(0, 0, 1).unwrap(), flat.narrow(0, 2, 1).unwrap()], 0).unwrap();
+    let (alone, of_two) = pool.forward(&two, None).unwrap();
+    assert_eq!(values(&pooled.get(0).unwrap()), values(&alone.get(0).unwrap()));
+    let rows = s.reshape((6, 5)).unwrap().to_vec2::<f64>().unwrap();
+    let of_two = of_two.to_vec2::<f64>().unwrap();
+    assert_eq!([&rows[0], &rows[2]], [&of_two[0], &of_two[1]]);
+    assert!([1, 3, 4, 5].iter().all(|&i| rows[i] == [0.0; 5]));
+    assert!(values(&pooled.get(1).unwrap()).iter().all(|&v| v == 0.0), "a graph of padding only");
+
+    let (whole, _) = pool.forward_dense(&x, None).unwrap();
+    let batch = EdgeIndex::from_batch(&[0, 0, 0, 1, 1, 1], 2).unwrap();
+    assert_eq!(values(&whole), values(&pool.forward(&flat, Some(&batch)).unwrap().0));
+    let error = pool.forward_dense(&x, Some(&mask.t().unwrap())).unwrap_err().to_string();
+    assert_eq!(error, "MemPooling: mask: expected [2, 3], got [3, 2]");
+}
+
 #[test]
 fn wrong_arguments_are_named() {
     let vb = || SeededVarMap::new(0).var_builder(DType::F32, &Device::Cpu);

@@ -54,8 +54,9 @@ impl DenseGatConvConfig {
 /// *Graph Attention Networks*, ICLR 2018).
 ///
 /// Node i attends to every j with `adj[b, i, j] ≠ 0`; how large an entry is does not matter, and no gradient goes to
-/// `adj`. The adjacency is read once and its edges are what the layer works on: nothing of size B·N·N·H is made. A node
-/// without neighbours gets the bias alone (PyTorch Geometric gives NaN).
+/// `adj`. The adjacency is read once per call, on the host, and its edges are what the layer works on: nothing of size B·N·N·H is
+/// made. Where a graph stays the same from call to call, make its [`EdgeIndex`] once and use `GatConv`. A node without neighbours
+/// gets the bias alone (PyTorch Geometric gives NaN).
 ///
 /// Shapes: x `[B, N, I]` (or `[N, I]`, which is a batch of one), adj `[B, N, N]`, or `[1, N, N]` or `[N, N]` where all
 /// graphs have the same; mask `[B, N]`, 0 at the nodes that only fill up a graph, whose results become 0; result

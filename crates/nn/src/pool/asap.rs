@@ -10,7 +10,7 @@ use super::coarsen::coarsen;
 use super::gnn::{Gnn, PoolingGnn};
 use super::select::{Keep, Select};
 use super::{Pooled, batch_of, check, scaled};
-use crate::conv::remaining_self_loops;
+use crate::conv::{LeConv, LeConvConfig, remaining_self_loops};
 use crate::{Activation, Error, Linear, Mode, Result, config, dropout};
 
 const LAYER: &str = "AsapPooling";
@@ -90,7 +90,7 @@ pub struct AsapPooling {
     config: AsapPoolingConfig,
     lin: Linear,
     att: Linear,
-    score: LocalExtrema,
+    score: LeConv,
     gnn: Option<Gnn>,
     select: Select,
 }
@@ -114,7 +114,7 @@ impl AsapPooling {
         Ok(Self {
             lin: Linear::new(f, f, true, vb.pp("lin"))?,
             att: Linear::new(f.saturating_mul(2), 1, true, vb.pp("att"))?,
-            score: LocalExtrema::new(f, vb.pp("gnn_score"))?,
+            score: LeConv::new(&LeConvConfig::new(f, 1), vb.pp("gnn_score"))?,
             gnn: c.gnn.map(gnn).transpose()?,
             select: Select::new(1, keep, Activation::Tanh, vb.pp("select"))?,
             config: c,
@@ -210,26 +210,5 @@ impl AsapPooling {
                 Ok((transforms::remove_self_loops(&coarse)?.edges, w))
             }
         }
-    }
-}
-
-/// LEConv (Ranjan et al. 2020, eq. 7) with one channel: parameters `lin1`, `lin2` (without bias), `lin3`.
-#[derive(Debug, Clone)]
-struct LocalExtrema {
-    lin1: Linear,
-    lin2: Linear,
-    lin3: Linear,
-}
-
-impl LocalExtrema {
-    fn new(channels: usize, vb: VarBuilder) -> Result<Self> {
-        let lin = |bias, name| Linear::new(channels, 1, bias, vb.pp(name));
-        Ok(Self { lin1: lin(true, "lin1")?, lin2: lin(false, "lin2")?, lin3: lin(true, "lin3")? })
-    }
-
-    fn forward(&self, x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
-        let [a, b, own] = ops::project_all(x, [self.lin1.map(), self.lin2.map(), self.lin3.map()])?;
-        let ends = (ops::gather_src(&a.tensor()?, edges)? - ops::gather_dst(&b.tensor()?, edges)?)?;
-        Ok((ops::scatter(&ends, edges, Reduce::Sum)? + own.tensor()?)?)
     }
 }

@@ -1,4 +1,4 @@
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_ops::{self as ops, Reduce};
 use candle_nn::{Init, VarBuilder, ops::softmax};
@@ -113,6 +113,41 @@ impl MemPooling {
         let assignment = EdgeIndex::bipartite(nodes, clusters, n, count * k)?;
         let pooled = ops::spmm(&assignment, Some(&s.flatten_all()?), x)?;
         Ok((self.lin.forward(&pooled)?.reshape((count, k, out_channels))?, s))
+    }
+
+    /// As [`forward`](Self::forward), of B graphs of N nodes each, x `[B, N, F]`: the clusters `[B, K, O]` and S `[B, N, K]`. Nodes
+    /// whose `mask` `[B, N]` is 0 only fill up their graph: they are in no cluster, and their rows of S are 0.
+    ///
+    /// # Errors
+    /// If `x` or `mask` has another shape, or B·N exceeds 32 bits.
+    pub fn forward_dense(&self, x: &Tensor, mask: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let MemPoolingConfig { in_channels, num_clusters: k, .. } = self.config;
+        let (b, n) = match *x.dims() {
+            [b, n, f] if f == in_channels => (b, n),
+            _ => {
+                let expected = format!("[graphs, nodes, {in_channels}]");
+                return Err(Error::argument(LAYER, "x", expected, format!("{:?}", x.dims())));
+            }
+        };
+        let Ok(all) = u32::try_from(b * n) else {
+            return Err(Error::argument(LAYER, "x", "fewer than 2³² nodes", format!("[{b}, {n}, _]")));
+        };
+        let kept: Vec<u32> = match mask {
+            None => (0..all).collect(),
+            Some(mask) if mask.dims() == [b, n] => {
+                let present = mask.ne(0.0)?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
+                (0..all).zip(present).filter(|(_, p)| *p != 0).map(|(i, _)| i).collect()
+            }
+            Some(mask) => {
+                let expected = format!("[{b}, {n}]");
+                return Err(Error::argument(LAYER, "mask", expected, format!("{:?}", mask.dims())));
+            }
+        };
+        let x = ops::edge_select(&x.reshape((b * n, in_channels))?, &kept)?;
+        let batch: Vec<u32> = kept.iter().map(|i| i / n as u32).collect();
+        let (pooled, s) = self.forward(&x, Some(&EdgeIndex::from_batch(&batch, b)?))?;
+        let back = EdgeIndex::bipartite((0..kept.len() as u32).collect(), kept, batch.len(), b * n)?;
+        Ok((pooled, ops::spmm(&back, None, &s)?.reshape((b, n, k))?))
     }
 
     /// S.

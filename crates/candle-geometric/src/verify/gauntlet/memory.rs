@@ -216,6 +216,7 @@ const CASES: &[Case] = &[
         4,
         "a ReLU of each channel of an edge",
     ),
+    fused("LEConv", r#"{"in_channels": 256, "out_channels": 256}"#, WIDE.edge_weight()),
     fused("GraphConv", r#"{"in_channels": 256, "out_channels": 256}"#, WIDE.edge_weight()),
     fused("SGConv", r#"{"in_channels": 256, "out_channels": 256, "K": 2}"#, WIDE),
     fused("APPNP", r#"{"K": 3, "alpha": 0.2}"#, WIDE),

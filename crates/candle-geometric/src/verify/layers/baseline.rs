@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{
     Appnp, ChebConv, ChebConvConfig, GatedGraphConv, GatedGraphConvConfig, GinConv, GinConvConfig, GineConv,
-    GineConvConfig, GraphConv, GraphConvConfig, PnaConv, PnaConvConfig, SgConv, SgConvConfig,
+    GineConvConfig, GraphConv, GraphConvConfig, LeConv, LeConvConfig, PnaConv, PnaConvConfig, SgConv, SgConvConfig,
 };
 use candle_nn::VarBuilder;
 use serde_json::Value;
@@ -56,6 +56,18 @@ pub(super) const LAYERS: &[Entry] = &[
             ),
             nodes(
                 r#"{"in_channels": [5, 4], "out_channels": 3, "aggr": "mean"}"#,
+                Setting::bipartite().edge_weight(),
+            ),
+        ],
+    ),
+    Entry::new(
+        "LEConv",
+        le,
+        &[
+            nodes(r#"{"in_channels": 5, "out_channels": 3}"#, GRAPH),
+            nodes(r#"{"in_channels": 5, "out_channels": 7, "bias": false}"#, GRAPH.edge_weight()),
+            nodes(
+                r#"{"in_channels": [5, 4], "out_channels": 3}"#,
                 Setting::bipartite().edge_weight(),
             ),
         ],
@@ -150,6 +162,12 @@ pub(super) fn gine(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resul
 
 fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let conv = GraphConv::new(&config::<GraphConvConfig>(kwargs, inputs)?, vb)?;
+    let (x, edges, weight) = (inputs.nodes()?, inputs.edges()?, inputs.optional("edge_weight"));
+    Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
+}
+
+fn le(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
+    let conv = LeConv::new(&config::<LeConvConfig>(kwargs, inputs)?, vb)?;
     let (x, edges, weight) = (inputs.nodes()?, inputs.edges()?, inputs.optional("edge_weight"));
     Ok(vec![("", conv.forward_edges(x, &edges, weight, Mode::Eval)?)])
 }
