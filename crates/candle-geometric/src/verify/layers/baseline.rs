@@ -4,7 +4,8 @@ use anyhow::Result;
 use candle_geometric::nn::Mode;
 use candle_geometric::nn::conv::{
     Appnp, ChebConv, ChebConvConfig, GatedGraphConv, GatedGraphConvConfig, GinConv, GinConvConfig, GineConv,
-    GineConvConfig, GraphConv, GraphConvConfig, LeConv, LeConvConfig, PnaConv, PnaConvConfig, SgConv, SgConvConfig,
+    GineConvConfig, GraphConv, GraphConvConfig, LeConv, LeConvConfig, PnaConv, PnaConvConfig, SgConv,
+    SgConvConfig,
 };
 use candle_nn::VarBuilder;
 use serde_json::Value;
@@ -66,10 +67,7 @@ pub(super) const LAYERS: &[Entry] = &[
         &[
             nodes(r#"{"in_channels": 5, "out_channels": 3}"#, GRAPH),
             nodes(r#"{"in_channels": 5, "out_channels": 7, "bias": false}"#, GRAPH.edge_weight()),
-            nodes(
-                r#"{"in_channels": [5, 4], "out_channels": 3}"#,
-                Setting::bipartite().edge_weight(),
-            ),
+            nodes(r#"{"in_channels": [5, 4], "out_channels": 3}"#, Setting::bipartite().edge_weight()),
         ],
     ),
     Entry::new(
