@@ -2,22 +2,19 @@
 //!
 //! The files `train.txt`, `valid.txt` and `test.txt` of FB15k-237, WN18RR, UMLS and others hold a triple per line, three
 //! names separated by tabs. Entities and relations are numbered in the order in which they appear in the three files, as in
-//! PyG. Triples that only validation or testing have may name entities that training does not know.
+//! PyG. `candle_geometric_train::ranking` ranks the answers of a model to their questions. Triples that only validation or testing have may name entities that training does not know.
 //!
 //! ```
 //! # fn main() -> candle_geometric_data::Result<()> {
-//! use candle_geometric_data::knowledge_graph::{filtered_rank, parse};
+//! use candle_geometric_data::knowledge_graph::parse;
 //! let facts = parse("facts", b"a\tlikes\tb\na\tlikes\tc\n", b"", b"a\tlikes\ta\n")?;
 //! assert_eq!(facts.entities, ["a", "b", "c"]);
-//! // Which tail does `a likes ?` have? The scores of the facts that are known do not count against the right one.
-//! let question = facts.test[0];
-//! let known = facts.filter();
-//! let rank = filtered_rank(&[0.1, 0.9, 0.8], question.tail, known.tails(question.head, question.relation));
-//! assert_eq!(rank, Some(1.));
+//! // Which tail does `a likes ?` have, and which head `? likes a`, as a tail of the inverse relation 1?
+//! assert_eq!(facts.questions(&facts.test, true), [[0, 0, 0], [0, 1, 0]]);
+//! assert_eq!(facts.known(false), [[0, 0, 1], [0, 0, 2], [0, 0, 0]]);
 //! # Ok(()) }
 //! ```
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use candle_geometric_graph::{EdgeIndex, Relations};
@@ -132,13 +129,18 @@ impl KnowledgeGraph {
         Ok(Relations::new(&edges, &types, self.relations.len() * (1 + usize::from(inverse)))?)
     }
 
-    /// Every fact of the three splits, arranged to be asked.
-    pub fn filter(&self) -> Filter {
-        let all = || self.train.iter().chain(&self.val).chain(&self.test);
-        Filter {
-            tails: Answers::new(all().map(|t| (t.head, t.relation, t.tail)).collect()),
-            heads: Answers::new(all().map(|t| (t.relation, t.tail, t.head)).collect()),
-        }
+    /// Facts as (head, relation, tail): questions for the tail. With `inverse`, those for the head follow, as tails of the
+    /// inverse relations, which have the numbers from R on.
+    pub fn questions(&self, facts: &[Triple], inverse: bool) -> Vec<[u32; 3]> {
+        let r = self.relations.len() as u32;
+        let turned = facts.iter().filter(|_| inverse).map(|t| [t.tail, t.relation + r, t.head]);
+        facts.iter().map(|t| [t.head, t.relation, t.tail]).chain(turned).collect()
+    }
+
+    /// The [`questions`](Self::questions) of all facts of the three splits: what is known to be right, by which a *filtered*
+    /// ranking (Bordes et al. 2013) is filtered.
+    pub fn known(&self, inverse: bool) -> Vec<[u32; 3]> {
+        [&self.train, &self.val, &self.test].into_iter().flat_map(|f| self.questions(f, inverse)).collect()
     }
 
     /// The texts of the entities from a file of lines `entity <tab> text`, in the order of [`entities`](Self::entities).
@@ -170,70 +172,4 @@ fn texts(file: &str, bytes: &[u8], names: &[String]) -> Result<Vec<Option<String
         known.insert(name, text);
     }
     Ok(names.iter().map(|name| known.get(name.as_str()).map(|text| text.to_string())).collect())
-}
-
-/// What is known to be true, so that a *filtered* ranking (Bordes et al. 2013) does not count it as wrong.
-#[derive(Debug, Clone)]
-pub struct Filter {
-    tails: Answers,
-    heads: Answers,
-}
-
-impl Filter {
-    /// The tails of all facts with this head and relation, ascending.
-    pub fn tails(&self, head: u32, relation: u32) -> &[u32] {
-        self.tails.of((head, relation))
-    }
-
-    /// The heads of all facts with this relation and tail, ascending.
-    pub fn heads(&self, relation: u32, tail: u32) -> &[u32] {
-        self.heads.of((relation, tail))
-    }
-}
-
-/// Entities by question.
-#[derive(Debug, Clone)]
-struct Answers {
-    questions: Vec<(u32, u32)>,
-    answers: Vec<u32>,
-}
-
-impl Answers {
-    fn new(mut facts: Vec<(u32, u32, u32)>) -> Self {
-        facts.sort_unstable();
-        facts.dedup();
-        let questions = facts.iter().map(|&(a, b, _)| (a, b)).collect();
-        Self { questions, answers: facts.into_iter().map(|(.., answer)| answer).collect() }
-    }
-
-    fn of(&self, question: (u32, u32)) -> &[u32] {
-        let start = self.questions.partition_point(|&q| q < question);
-        let end = self.questions.partition_point(|&q| q <= question);
-        self.answers.get(start..end).unwrap_or_default()
-    }
-}
-
-/// The rank of `target` among all entities by `scores` (the highest is the best), without the others that are `known` to be
-/// right (ascending, as [`Filter`] gives them); `None` if there is no such entity.
-///
-/// Of entities with equal scores, the rank is in the middle: the mean of the optimistic and the pessimistic rank. A model
-/// that gives all the same score gets half of the worst rank, not the first. A score that is not a number counts as better
-/// than the target's, and a target's as worse than all others.
-pub fn filtered_rank(scores: &[f32], target: u32, known: &[u32]) -> Option<f64> {
-    let own = *scores.get(target as usize)?;
-    // How many places a score takes before the target.
-    let places = |score: f32| match score.partial_cmp(&own) {
-        Some(Ordering::Less) => 0.,
-        Some(Ordering::Equal) => 0.5,
-        Some(Ordering::Greater) | None => 1.,
-    };
-    let others = (0u32..).zip(scores).filter(|&(entity, _)| entity != target);
-    let mut rank = 1. + others.map(|(_, &score)| places(score)).sum::<f64>();
-    let mut last = None;
-    for &entity in known {
-        let score = scores.get(entity as usize).filter(|_| entity != target && last != Some(entity));
-        rank -= score.map_or(0., |&score| places(score));
-        last = Some(entity);
-    }
-    Some(rank)
 }

@@ -1,5 +1,5 @@
 use candle_geometric_data::Result;
-use candle_geometric_data::knowledge_graph::{KnowledgeGraph, filtered_rank, parse};
+use candle_geometric_data::knowledge_graph::{KnowledgeGraph, parse};
 
 use crate::hostile::{hostile, windows};
 
@@ -24,26 +24,13 @@ fn names_are_numbered_as_they_appear() {
     assert_eq!(edges.edges().source(), [0, 1, 0, 0, 1, 1, 2, 1]);
     assert_eq!(edges.edges().num_nodes().unwrap(), 4);
     assert_eq!(graph.edges(false).unwrap().num_relations(), 2);
-    let filter = graph.filter();
-    assert_eq!(
-        (filter.tails(0, 0), filter.heads(0, 1), filter.tails(2, 0)),
-        (&[1, 2, 3][..], &[0, 3][..], &[][..])
-    );
+    assert_eq!(graph.questions(&graph.val, true), [[3, 0, 1], [1, 2, 3]]);
+    let known = [[0, 0, 1], [1, 1, 1], [0, 0, 2], [0, 0, 1], [3, 0, 1], [0, 0, 3]];
+    assert_eq!(graph.known(false), known);
+    assert!(known.iter().all(|k| graph.known(true).contains(k)));
     assert_eq!(graph.entity_texts(b"c\tsea\nx\ty\n").unwrap(), [None, None, Some("sea".into()), None]);
     let none = parse("none", b"", b"", b"").unwrap();
-    assert_eq!((none.edges(true).unwrap().num_relations(), none.filter().tails(0, 0)), (0, &[][..]));
-}
-
-#[test]
-fn ranks_are_filtered_and_ties_are_fair() {
-    let scores = [0.5, 0.9, 0.5, 0.1, 0.5, 0.7];
-    assert_eq!(filtered_rank(&scores, 0, &[]), Some(4.), "two better, two equal: 3 to 5");
-    assert_eq!(filtered_rank(&scores, 0, &[0, 1, 2]), Some(2.5), "one better, one equal");
-    assert_eq!(filtered_rank(&scores, 0, &[1, 1, 7]), Some(3.), "named twice, and one that is not there");
-    assert_eq!(filtered_rank(&[1.; 5], 3, &[]), Some(3.));
-    assert_eq!(filtered_rank(&scores, 6, &[]), None);
-    assert_eq!(filtered_rank(&[f32::NAN, 0., 0.], 0, &[]), Some(3.), "no number is no good score");
-    assert_eq!(filtered_rank(&[0., f32::NAN, 0.], 0, &[]), Some(2.5));
+    assert_eq!((none.edges(true).unwrap().num_relations(), none.known(true)), (0, vec![]));
 }
 
 #[test]
@@ -68,6 +55,6 @@ fn damaged_files() {
     windows(&files(), read);
     hostile(&files(), read, |graph| {
         graph.edges(true).unwrap();
-        graph.filter();
+        graph.known(true);
     });
 }
