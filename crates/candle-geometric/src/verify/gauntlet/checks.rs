@@ -18,6 +18,8 @@ use crate::verify::{Layer, Outputs};
 const CLOSE: f64 = 1e-10;
 /// How far a gradient may be from a finite difference.
 const SLOPE: f64 = 2e-6;
+/// How far results of half precision may be, in units of its precision: several maps, each of whose results is rounded.
+const HALVES: f64 = 32.0;
 /// The step of finite differences.
 const STEP: f64 = 1e-6;
 
@@ -221,6 +223,36 @@ impl<'a> Bench<'a> {
         let bits_of = |outputs: Outputs| outputs.iter().map(|(_, t)| bits(t)).collect::<Result<Bits>>();
         let loaded = bits_of(self.apply_with(vb, &sample, DType::F64)?)?;
         ensure!(loaded == bits_of(self.outputs(&sample)?)?, "other bits after saving and loading");
+        Ok(())
+    }
+
+    /// f16 and bf16, beside f64 on the same numbers.
+    pub(super) fn halves(&self) -> Result<()> {
+        if self.trial.rows == Rows::Other {
+            return Ok(());
+        }
+        let sample = self.sample(Kind::Odd, 15);
+        for (dtype, precision) in [(DType::F16, 2f64.powi(-11)), (DType::BF16, 2f64.powi(-8))] {
+            let round = |all: &BTreeMap<String, Tensor>, to: DType| -> Result<BTreeMap<String, Tensor>> {
+                let rounded = |t: &Tensor| match t.dtype().is_float() {
+                    true => t.to_dtype(dtype)?.to_dtype(to),
+                    false => Ok(t.clone()),
+                };
+                all.iter().map(|(name, t)| Ok((name.clone(), rounded(t)?))).collect()
+            };
+            let run = |to: DType| -> Result<Outputs> {
+                let parameters = round(&self.parameters, to)?;
+                let backend = Box::new(Parameters(parameters.clone()));
+                let vb = VarBuilder::from_backend(backend, to, Device::Cpu);
+                self.apply_to(vb, round(&sample.tensors(DType::F64)?, to)?, parameters, &sample)
+            };
+            for ((name, actual), (_, expected)) in
+                run(dtype).with_context(|| format!("{dtype:?}"))?.iter().zip(&run(DType::F64)?)
+            {
+                let error = relative_error(actual, expected).with_context(|| format!("output `{name}`"))?;
+                ensure!(error <= HALVES * precision, "{dtype:?}: output `{name}`: off by {error:e}");
+            }
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! On small random graphs, in f64: gradients are those of finite differences; with the nodes in another order the
 //! result is the same in that order; a graph's result does not depend on what else is in the batch; no edges, one node,
 //! isolated nodes, duplicate edges, self-loops and features of ±1e4 give finite numbers; any number of threads gives the
-//! same bits; so do parameters that were saved and loaded; a wrong shape is an error that names the argument and what
+//! same bits; so do parameters that were saved and loaded; f16 and bf16 give what f64 gives, rounded; a wrong shape is an error that names the argument and what
 //! came. [`Trial`]s say what a layer is tried on: a layer without one cannot be registered.
 
 mod checks;
@@ -165,7 +165,7 @@ impl Setting {
 /// Runs everything on a layer. Gives the names of the checks and how each ended.
 pub(crate) fn run(layer: Layer, trial: &Trial) -> Vec<(&'static str, Result<()>)> {
     type Check = fn(&Bench<'_>) -> Result<()>;
-    let checks: [(&'static str, Check); 8] = [
+    let checks: [(&'static str, Check); 9] = [
         ("gradients are finite differences", |b| b.differences()),
         ("the order of nodes and edges does not matter", |b| b.permutations()),
         ("batch-mates do not matter", |b| b.batches()),
@@ -173,6 +173,7 @@ pub(crate) fn run(layer: Layer, trial: &Trial) -> Vec<(&'static str, Result<()>)
         ("features of 1e4", |b| b.large()),
         ("any number of threads", |b| b.threads()),
         ("saved and loaded", |b| b.saved()),
+        ("half precision", |b| b.halves()),
         ("wrong shapes", |b| b.shapes()),
     ];
     match Bench::new(layer, trial) {
