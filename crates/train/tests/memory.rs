@@ -94,9 +94,13 @@ fn peak(make: impl Fn(VarBuilder<'_>) -> Layer) -> usize {
     let layer = make(map.var_builder(DType::F32, &Device::Cpu));
     counted(|| {
         let step = || backward_from(&layer(&x, &edges), &gradient).unwrap();
-        drop(step());
-        release_memory();
-        peak_of(|| drop(step()))
+        // Of several: a thread that multiplies matrices for the first time takes a buffer that it keeps.
+        let peaks = (0..4).map(|_| {
+            drop(step());
+            release_memory();
+            peak_of(|| drop(step()))
+        });
+        peaks.min().unwrap_or(usize::MAX)
     })
 }
 

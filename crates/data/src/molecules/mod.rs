@@ -1,7 +1,7 @@
 //! Molecules: from SMILES to graphs of atoms and bonds with the features of AttentiveFP.
 //!
 //! What is known of a molecule ([`Molecule`]) stands apart from who read it ([`SmilesReader`]) and from what a model sees of
-//! it ([`Features`]). With the feature `smiles` there is a reader, [`Chematic`], that perceives rings, aromaticity, hybridisation,
+//! it ([`Features`]). With the feature `smiles` there is a reader, `Chematic`, that perceives rings, aromaticity, hybridisation,
 //! conjugation and stereochemistry as RDKit does.
 
 #[cfg(feature = "smiles")]
