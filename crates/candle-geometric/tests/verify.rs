@@ -132,6 +132,10 @@ fn a_layer_that_agrees_passes_and_one_that_does_not_exist_is_skipped() {
     assert!(text.contains("NoSuchConv (1)"), "{text}");
     let line = text.lines().find(|l| l.contains("1.safetensors")).unwrap();
     assert!(line.contains("GATConv") && line.ends_with("ok"), "{line}");
+    // Where nothing could be checked, nothing is said to be right.
+    let output = run(&["verify", folder.path().join("2.safetensors").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no case is of a layer that there is"), "{}", stderr(&output));
 }
 
 #[test]

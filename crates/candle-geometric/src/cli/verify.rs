@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::Verdict;
@@ -110,6 +110,7 @@ fn cases(path: &Path, screen: &mut Screen) -> Result<Verdict> {
         writeln!(screen, "\nLayers that do not exist yet, with their cases: {}", unknown.join(", "))?;
     }
     writeln!(screen, "{passed} passed, {failed} failed, {skipped} skipped")?;
+    ensure!(passed + failed > 0, "{}: no case is of a layer that there is", path.display());
     Ok(if failed == 0 { Verdict::Good } else { Verdict::Failed })
 }
 

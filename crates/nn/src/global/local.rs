@@ -3,7 +3,10 @@ use std::fmt::Debug;
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::conv::{GatConv, Gatv2Conv, GcnConv, GinConv, GineConv, SageConv, TransformerConv};
+use crate::conv::{
+    GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GeneralConv, GinConv, GineConv, GraphConv, LeConv, PnaConv,
+    ResGatedGraphConv, SageConv, SgConv, TransformerConv,
+};
 use crate::{Error, Mode, Result};
 
 /// A layer over the edges of a graph that works beside a global attention: one of this crate, or your own.
@@ -37,7 +40,8 @@ macro_rules! local_conv {
     )*};
 }
 
-local_conv!(GatConv, Gatv2Conv, TransformerConv, GcnConv);
+local_conv!(GatConv, Gatv2Conv, TransformerConv, GeneralConv, ResGatedGraphConv);
+local_conv!(GcnConv, GraphConv, GatedGraphConv, LeConv, PnaConv, SgConv);
 
 macro_rules! local_conv_without_edge_attr {
     ($($layer:ident),*) => {$(

@@ -51,7 +51,10 @@ fn check_heads(
     dropout: f64,
 ) -> Result<()> {
     if heads == 0 || channels == 0 || !channels.is_multiple_of(heads) {
-        let expected = format!("a divisor of the {channels} channels");
+        let expected = match channels {
+            0 => "channels to divide".to_string(),
+            _ => format!("a divisor of the {channels} channels"),
+        };
         return Err(Error::argument(layer, argument, expected, heads.to_string()));
     }
     if !(0.0..=1.0).contains(&dropout) {

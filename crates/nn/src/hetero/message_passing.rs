@@ -2,8 +2,8 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use crate::conv::{
-    Appnp, ChebConv, GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GinConv, GineConv, GraphConv, PnaConv,
-    SageConv, SgConv, TransformerConv,
+    Appnp, ChebConv, GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GeneralConv, GinConv, GineConv, GraphConv,
+    LeConv, PnaConv, ResGatedGraphConv, SageConv, SgConv, TransformerConv,
 };
 use crate::{Error, Mode, Nodes, Result};
 
@@ -63,7 +63,10 @@ message_passing! {
     GatConv(x => x) loops(c => c.add_self_loops);
     Gatv2Conv(x => x) loops(c => c.add_self_loops);
     TransformerConv(x => x);
+    GeneralConv(x => x);
+    ResGatedGraphConv(x => x);
     GraphConv(x => x);
+    LeConv(x => x);
     GcnConv(x => one_set("GcnConv", x)?) loops(c => c.add_self_loops.unwrap_or(c.normalize));
     SgConv(x => one_set("SgConv", x)?) loops(c => c.add_self_loops);
     Appnp(x => one_set("Appnp", x)?) loops(c => c.normalize && c.add_self_loops);

@@ -67,6 +67,9 @@ fn head_channels(layer: &'static str, out_channels: usize, heads: usize) -> Resu
     if heads > 0 && out_channels > 0 && out_channels.is_multiple_of(heads) {
         return Ok(out_channels / heads);
     }
+    if heads == 0 {
+        return Err(Error::argument(layer, "heads", "at least 1", "0"));
+    }
     let expected = format!("a positive multiple of the {heads} heads");
     Err(Error::argument(layer, "out_channels", expected, out_channels.to_string()))
 }

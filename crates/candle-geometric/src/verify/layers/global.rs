@@ -6,7 +6,10 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::nn::Mode;
-use candle_geometric::nn::conv::{GatConv, Gatv2Conv, GcnConv, GinConv, GineConv, SageConv, TransformerConv};
+use candle_geometric::nn::conv::{
+    GatConv, Gatv2Conv, GcnConv, GeneralConv, GinConv, GineConv, GraphConv, LeConv, ResGatedGraphConv,
+    SageConv, SgConv, TransformerConv,
+};
 use candle_geometric::nn::global::{
     GpsConv, LocalConv, MultiheadAttention, PerformerAttention, Polynormer, PolynormerAttention, SgFormer,
     SgFormerAttention,
@@ -70,6 +73,11 @@ pub(super) const LAYERS: &[Entry] = &[
             nodes(r#"{"channels": 6, "heads": 2, "conv": "GATConv(6, 3, heads=2)"}"#, GRAPH),
             nodes(
                 r#"{"channels": 6, "heads": 2, "conv": "GATv2Conv(6, 6, edge_dim=3)", "norm": "layer_norm", "act": "gelu"}"#,
+                GRAPH.edge_attr(3),
+            ),
+            nodes(r#"{"channels": 6, "heads": 2, "conv": "GraphConv(6, 6)"}"#, GRAPH),
+            nodes(
+                r#"{"channels": 6, "heads": 2, "conv": "ResGatedGraphConv(6, 6, edge_dim=3)"}"#,
                 GRAPH.edge_attr(3),
             ),
             nodes(
@@ -200,6 +208,11 @@ fn local(text: &str, vb: VarBuilder<'_>) -> Result<Arc<dyn LocalConv>> {
         "SAGEConv" => Arc::new(SageConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "GINConv" => Arc::new(GinConv::new(&serde_json::from_value(kwargs)?, vb)?),
         "GINEConv" => Arc::new(GineConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "GeneralConv" => Arc::new(GeneralConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "ResGatedGraphConv" => Arc::new(ResGatedGraphConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "GraphConv" => Arc::new(GraphConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "LEConv" => Arc::new(LeConv::new(&serde_json::from_value(kwargs)?, vb)?),
+        "SGConv" => Arc::new(SgConv::new(&serde_json::from_value(kwargs)?, vb)?),
         other => bail!("kwargs: `{other}` is no local layer that is known"),
     })
 }

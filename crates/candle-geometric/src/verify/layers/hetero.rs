@@ -7,7 +7,8 @@ use candle_core::Tensor;
 use candle_geometric::graph::{EdgeIndex, EdgeType, HeteroGraph};
 use candle_geometric::models::{Han, HanConfig, Hgt, HgtConfig};
 use candle_geometric::nn::conv::{
-    ChebConv, GatConv, Gatv2Conv, GcnConv, GraphConv, SageConv, TransformerConv,
+    ChebConv, GatConv, GatedGraphConv, Gatv2Conv, GcnConv, GeneralConv, GinConv, GineConv, GraphConv, LeConv,
+    PnaConv, ResGatedGraphConv, SageConv, SgConv, TransformerConv,
 };
 use candle_geometric::nn::hetero::{
     HanConv, HanConvConfig, HeteroAggr, HeteroConv, HgtConv, HgtConvConfig, MessagePassing, NodeTensors,
@@ -83,6 +84,11 @@ pub(super) const LAYERS: &[Entry] = &[
             nodes(
                 r#"{"convs": {"author__writes__paper": {"SAGEConv": {"in_channels": [5, 6], "out_channels": 4}},
                     "paper__cites__paper": {"GATConv": {"in_channels": 6, "out_channels": 4}}}}"#,
+                PAPERS,
+            ),
+            nodes(
+                r#"{"convs": {"author__writes__paper": {"GeneralConv": {"in_channels": [5, 6], "out_channels": 4}},
+                    "paper__cites__paper": {"ResGatedGraphConv": {"in_channels": 6, "out_channels": 4}}}}"#,
                 PAPERS,
             ),
             nodes(
@@ -209,7 +215,18 @@ fn one_conv(layer: Value, vb: VarBuilder<'_>) -> std::result::Result<Box<dyn Mes
         Some("GraphConv") => Box::new(GraphConv::new(&arguments(kwargs)?, vb)?),
         Some("GCNConv") => Box::new(GcnConv::new(&arguments(kwargs)?, vb)?),
         Some("ChebConv") => Box::new(ChebConv::new(&arguments(kwargs)?, vb)?),
-        other => return Err(candle_core::Error::Msg(format!("kwargs: `convs`: no layer {other:?}")).into()),
+        Some("GINConv") => Box::new(GinConv::new(&arguments(kwargs)?, vb)?),
+        Some("GINEConv") => Box::new(GineConv::new(&arguments(kwargs)?, vb)?),
+        Some("GeneralConv") => Box::new(GeneralConv::new(&arguments(kwargs)?, vb)?),
+        Some("ResGatedGraphConv") => Box::new(ResGatedGraphConv::new(&arguments(kwargs)?, vb)?),
+        Some("LEConv") => Box::new(LeConv::new(&arguments(kwargs)?, vb)?),
+        Some("SGConv") => Box::new(SgConv::new(&arguments(kwargs)?, vb)?),
+        Some("PNAConv") => Box::new(PnaConv::new(&arguments(kwargs)?, vb)?),
+        Some("GatedGraphConv") => Box::new(GatedGraphConv::new(&arguments(kwargs)?, vb)?),
+        other => {
+            let name = other.unwrap_or("without a name");
+            return Err(candle_core::Error::Msg(format!("kwargs: `convs`: no layer {name} is known")).into());
+        }
     })
 }
 

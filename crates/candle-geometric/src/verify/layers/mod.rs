@@ -127,6 +127,14 @@ fn config<T: DeserializeOwned>(kwargs: &Value, inputs: &Inputs) -> Result<T> {
             }
         }
     }
+    // A layer that always sums has no such argument.
+    let sums = kwargs.as_object().filter(|arguments| arguments.get("aggr").is_some_and(|a| a == "add"));
+    if let Some(mut rest) = sums.cloned()
+        && let Err(_) = serde_json::from_value::<T>(kwargs.clone())
+    {
+        rest.remove("aggr");
+        kwargs = Value::Object(rest);
+    }
     serde_json::from_value(kwargs).context("kwargs")
 }
 
