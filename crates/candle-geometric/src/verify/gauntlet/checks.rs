@@ -85,6 +85,14 @@ impl<'a> Bench<'a> {
 
     /// The results with everything in them as a variable, and the gradients of Σ result · cotangent.
     pub(super) fn with_gradients(&self, sample: &Sample) -> Result<(Outputs, BTreeMap<String, Tensor>)> {
+        self.with_gradients_of(sample.tensors(DType::F64)?, sample)
+    }
+
+    fn with_gradients_of(
+        &self,
+        inputs: BTreeMap<String, Tensor>,
+        sample: &Sample,
+    ) -> Result<(Outputs, BTreeMap<String, Tensor>)> {
         let variable = |(name, t): (String, Tensor)| -> Result<(String, Tensor, Option<Var>)> {
             match t.dtype().is_float() {
                 true => {
@@ -93,7 +101,7 @@ impl<'a> Bench<'a> {
                 false => Ok((name, t, None)),
             }
         };
-        let inputs = sample.tensors(DType::F64)?.into_iter().map(variable).collect::<Result<Vec<_>>>()?;
+        let inputs = inputs.into_iter().map(variable).collect::<Result<Vec<_>>>()?;
         let parameters = self.parameters.clone().into_iter().map(variable).collect::<Result<Vec<_>>>()?;
         let named = |all: &[(String, Tensor, Option<Var>)]| {
             all.iter().map(|(n, t, _)| (n.clone(), t.clone())).collect::<BTreeMap<_, _>>()
@@ -200,6 +208,28 @@ impl<'a> Bench<'a> {
         let (outputs, gradients) = self.with_gradients(&self.sample(Kind::Odd, 10).scaled(1e4))?;
         let gradients = gradients.iter().map(|(n, t)| (n.as_str(), t));
         outputs.iter().map(|(n, t)| (*n, t)).chain(gradients).try_for_each(|(name, t)| finite(name, t))
+    }
+
+    /// Where scores are inputs: a graph all of whose scores are −∞ gets weights of 0, and gradients that are finite.
+    pub(super) fn masked(&self) -> Result<()> {
+        let Some(scores) = self.trial.setting.scores else { return Ok(()) };
+        let sample = self.sample(Kind::Odd, 16);
+        let mut inputs = sample.tensors(DType::F64)?;
+        let graph_of = inputs.get("batch").context("batch")?.to_vec1::<i64>()?;
+        let given = inputs.get(scores).context(scores)?;
+        let out = |row: usize| graph_of[row] == graph_of[0];
+        let rows = given.to_vec2::<f64>()?.into_iter().enumerate();
+        let rows = rows.map(|(row, s)| if out(row) { vec![f64::NEG_INFINITY; s.len()] } else { s });
+        let masked = Tensor::new(rows.collect::<Vec<_>>(), given.device())?;
+        inputs.insert(scores.to_string(), masked);
+        let (outputs, gradients) = self.with_gradients_of(inputs, &sample)?;
+        for (name, t) in &outputs {
+            finite(name, t)?;
+            let weights = t.to_vec2::<f64>()?.into_iter().enumerate();
+            let zero = weights.filter(|(row, _)| out(*row)).flat_map(|(_, w)| w).all(|w| w == 0.0);
+            ensure!(zero, "`{name}`: a graph without a finite score has weights other than 0");
+        }
+        gradients.iter().try_for_each(|(name, t)| finite(name, t))
     }
 
     pub(super) fn threads(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! On small random graphs, in f64: gradients are those of finite differences; with the nodes in another order the
 //! result is the same in that order; a graph's result does not depend on what else is in the batch; no edges, one node,
-//! isolated nodes, duplicate edges, self-loops and features of ±1e4 give finite numbers; any number of threads gives the
+//! isolated nodes, duplicate edges, self-loops, features of ±1e4 and groups of scores −∞ give finite numbers; any number of threads gives the
 //! same bits; so do parameters that were saved and loaded; f16 and bf16 give what f64 gives, rounded; a wrong shape is an error that names the argument and what
 //! came. [`Trial`]s say what a layer is tried on: a layer without one cannot be registered.
 
@@ -53,6 +53,8 @@ pub(crate) struct Setting {
     pos: Option<usize>,
     node_rows: &'static [(&'static str, usize)],
     classes: Option<usize>,
+    /// The tensor that holds scores, if one does.
+    scores: Option<&'static str>,
     /// Whether features of ±1e4 must give finite results.
     large: bool,
     /// Whether the layer takes any number of features.
@@ -80,6 +82,7 @@ impl Setting {
             pos: None,
             node_rows: &[],
             classes: None,
+            scores: None,
             large: true,
             any_width: false,
             other_gradients: &[],
@@ -143,6 +146,12 @@ impl Setting {
         self
     }
 
+    /// Where the tensor of this name holds scores, which may be −∞.
+    pub(crate) const fn scores(mut self, name: &'static str) -> Self {
+        self.scores = Some(name);
+        self
+    }
+
     /// Where numbers of this size have no finite result, whoever computes it, such as a product of many.
     pub(crate) const fn small(mut self) -> Self {
         self.large = false;
@@ -165,12 +174,13 @@ impl Setting {
 /// Runs everything on a layer. Gives the names of the checks and how each ended.
 pub(crate) fn run(layer: Layer, trial: &Trial) -> Vec<(&'static str, Result<()>)> {
     type Check = fn(&Bench<'_>) -> Result<()>;
-    let checks: [(&'static str, Check); 9] = [
+    let checks: [(&'static str, Check); 10] = [
         ("gradients are finite differences", |b| b.differences()),
         ("the order of nodes and edges does not matter", |b| b.permutations()),
         ("batch-mates do not matter", |b| b.batches()),
         ("degenerate graphs", |b| b.degenerate()),
         ("features of 1e4", |b| b.large()),
+        ("graphs whose scores are all −∞", |b| b.masked()),
         ("any number of threads", |b| b.threads()),
         ("saved and loaded", |b| b.saved()),
         ("half precision", |b| b.halves()),

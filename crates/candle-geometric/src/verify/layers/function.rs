@@ -15,7 +15,7 @@ pub(super) const LAYERS: &[Entry] = &[Entry::new(
     softmax,
     &[Trial {
         kwargs: "{}",
-        setting: Setting::nodes().any_width().node_rows(&[("src", 3)]),
+        setting: Setting::nodes().any_width().node_rows(&[("src", 3)]).scores("src"),
         rows: Rows::Nodes,
     }],
 )];
