@@ -4,9 +4,8 @@ use candle_geometric_nn::Mode;
 use candle_geometric_nn::conv::{Attention, GatConv, GatConvConfig, Gatv2Conv, Gatv2ConvConfig};
 use candle_nn::VarBuilder;
 
-use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, check_sizes};
-use crate::config::Architecture;
-use crate::{GraphModel, Result};
+use crate::Result;
+use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, basic_gnn_model, check_sizes};
 
 basic_gnn_config! {
     /// The arguments of [`Gat`], with PyTorch Geometric's names and defaults.
@@ -176,39 +175,4 @@ impl Convolution for Layer {
     }
 }
 
-impl GraphModel for Gat {
-    fn forward_batch(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-        mode: Mode<'_>,
-    ) -> Result<Tensor> {
-        self.0.forward(x, edges, edge_attr, batch, mode)
-    }
-
-    fn attention(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-    ) -> Result<Vec<Attention>> {
-        self.0.attention(x, edges, edge_attr, batch)
-    }
-}
-
-impl Architecture for GatConfig {
-    fn in_channels(&self) -> usize {
-        self.in_channels
-    }
-
-    fn out_channels(&self) -> usize {
-        self.out_channels.unwrap_or(self.hidden_channels)
-    }
-
-    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
-        Ok(Box::new(Gat::new(self, vb)?))
-    }
-}
+basic_gnn_model!(Gat, GatConfig);

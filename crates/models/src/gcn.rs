@@ -1,12 +1,11 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::Mode;
-use candle_geometric_nn::conv::{Attention, GcnConv, GcnConvConfig};
+use candle_geometric_nn::conv::{GcnConv, GcnConvConfig};
 use candle_nn::VarBuilder;
 
-use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config};
-use crate::config::Architecture;
-use crate::{GraphModel, Result};
+use crate::Result;
+use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, basic_gnn_model};
 
 basic_gnn_config! {
     /// The arguments of [`Gcn`], with PyTorch Geometric's names and defaults.
@@ -69,39 +68,4 @@ impl Convolution for GcnConv {
     }
 }
 
-impl GraphModel for Gcn {
-    fn forward_batch(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-        mode: Mode<'_>,
-    ) -> Result<Tensor> {
-        self.0.forward(x, edges, edge_attr, batch, mode)
-    }
-
-    fn attention(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-    ) -> Result<Vec<Attention>> {
-        self.0.attention(x, edges, edge_attr, batch)
-    }
-}
-
-impl Architecture for GcnConfig {
-    fn in_channels(&self) -> usize {
-        self.in_channels
-    }
-
-    fn out_channels(&self) -> usize {
-        self.out_channels.unwrap_or(self.hidden_channels)
-    }
-
-    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
-        Ok(Box::new(Gcn::new(self, vb)?))
-    }
-}
+basic_gnn_model!(Gcn, GcnConfig);

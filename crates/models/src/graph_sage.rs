@@ -2,12 +2,11 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::Mode;
 use candle_geometric_nn::aggr::{AggrKwargs, Aggrs};
-use candle_geometric_nn::conv::{Attention, SageConv, SageConvConfig};
+use candle_geometric_nn::conv::{SageConv, SageConvConfig};
 use candle_nn::VarBuilder;
 
-use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, no_edge_attr};
-use crate::config::Architecture;
-use crate::{GraphModel, Result};
+use crate::Result;
+use crate::basic_gnn::{BasicGnn, Convolution, basic_gnn_config, basic_gnn_model, no_edge_attr};
 
 basic_gnn_config! {
     /// The arguments of [`GraphSage`], with PyTorch Geometric's names and defaults.
@@ -76,39 +75,4 @@ impl Convolution for SageConv {
     }
 }
 
-impl GraphModel for GraphSage {
-    fn forward_batch(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-        mode: Mode<'_>,
-    ) -> Result<Tensor> {
-        self.0.forward(x, edges, edge_attr, batch, mode)
-    }
-
-    fn attention(
-        &self,
-        x: &Tensor,
-        edges: &EdgeIndex,
-        edge_attr: Option<&Tensor>,
-        batch: Option<&EdgeIndex>,
-    ) -> Result<Vec<Attention>> {
-        self.0.attention(x, edges, edge_attr, batch)
-    }
-}
-
-impl Architecture for GraphSageConfig {
-    fn in_channels(&self) -> usize {
-        self.in_channels
-    }
-
-    fn out_channels(&self) -> usize {
-        self.out_channels.unwrap_or(self.hidden_channels)
-    }
-
-    fn build(&self, vb: VarBuilder<'_>) -> Result<Box<dyn GraphModel>> {
-        Ok(Box::new(GraphSage::new(self, vb)?))
-    }
-}
+basic_gnn_model!(GraphSage, GraphSageConfig);

@@ -1,6 +1,8 @@
 //! What PyTorch Geometric's basic models share (`torch_geometric.nn.models.basic_gnn`): a stack of convolutions, each
 //! followed by normalisation, activation and dropout, then jumping knowledge.
 
+mod declare;
+
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::conv::Attention;
@@ -13,6 +15,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
+pub(crate) use declare::{basic_gnn_config, basic_gnn_model};
 
 pub(crate) const fn yes() -> bool {
     true
@@ -39,88 +42,6 @@ pub enum Jk {
     /// A sum weighted by a bidirectional LSTM over the layers.
     Lstm,
 }
-
-/// Declares the configuration of a basic model: the arguments that all have, then those of its convolution.
-macro_rules! basic_gnn_config {
-    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name {
-            /// The number of features of a node.
-            pub in_channels: usize,
-            /// The width of the hidden layers.
-            pub hidden_channels: usize,
-            /// The number of convolutions.
-            pub num_layers: usize,
-            /// The width of the output; that of the hidden layers if there is none, and then the last convolution is
-            /// a hidden layer. Default none.
-            #[serde(default)]
-            pub out_channels: Option<usize>,
-            /// The probability with which an output of a hidden layer is dropped in training. Default 0.
-            #[serde(default)]
-            pub dropout: f64,
-            /// The activation, see [`ActivationLayer`](candle_geometric_nn::ActivationLayer), or none; all layers share it. Default `relu`.
-            #[serde(default = "crate::basic_gnn::relu")]
-            pub act: Option<String>,
-            /// Whether the activation comes before the normalisation. Default false.
-            #[serde(default)]
-            pub act_first: bool,
-            /// Arguments of the activation. Default none.
-            #[serde(default)]
-            pub act_kwargs: Option<candle_geometric_nn::ActivationKwargs>,
-            /// The normalisation of hidden layers, see [`Norm`](candle_geometric_nn::norm::Norm). Default none.
-            #[serde(default)]
-            pub norm: Option<String>,
-            /// Arguments of the normalisation. Default none.
-            #[serde(default)]
-            pub norm_kwargs: Option<candle_geometric_nn::norm::NormKwargs>,
-            /// Jumping knowledge: what is made of the results of all layers; then every convolution is a hidden layer,
-            /// and a linear map gives the output. Default none.
-            #[serde(default)]
-            pub jk: Option<crate::Jk>,
-            $($(#[$about])* pub $field: $type,)*
-        }
-
-        impl $name {
-            /// The defaults of PyTorch Geometric.
-            pub fn new(in_channels: usize, hidden_channels: usize, num_layers: usize) -> Self {
-                Self {
-                    in_channels,
-                    hidden_channels,
-                    num_layers,
-                    out_channels: None,
-                    dropout: 0.0,
-                    act: crate::basic_gnn::relu(),
-                    act_first: false,
-                    act_kwargs: None,
-                    norm: None,
-                    norm_kwargs: None,
-                    jk: None,
-                    $($field: $default,)*
-                }
-            }
-
-            fn shared(&self, architecture: &'static str) -> crate::basic_gnn::Shared<'_> {
-                crate::basic_gnn::Shared {
-                    architecture,
-                    in_channels: self.in_channels,
-                    hidden_channels: self.hidden_channels,
-                    num_layers: self.num_layers,
-                    out_channels: self.out_channels,
-                    dropout: self.dropout,
-                    act: self.act.as_deref(),
-                    act_first: self.act_first,
-                    act_kwargs: self.act_kwargs.as_ref(),
-                    norm: self.norm.as_deref(),
-                    norm_kwargs: self.norm_kwargs.as_ref(),
-                    jk: self.jk,
-                }
-            }
-        }
-    };
-}
-pub(crate) use basic_gnn_config;
 
 /// The arguments that all basic models have.
 pub(crate) struct Shared<'a> {
