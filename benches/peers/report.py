@@ -69,13 +69,15 @@ def about(results):
 def layers(results):
     rows = []
     for (row, name) in zip(results.rows, results.names()):
-        mine, floor = results.ours(row), results.rows[row]["floor_ms"]
-        line = name + [number(mine), number(floor), number(mine / floor) if mine and floor else "–"]
+        floor, with_mimalloc = results.rows[row]["floor_ms"], results.best(row, "ours", "mimalloc")
+        ours = [results.ours(row), with_mimalloc and with_mimalloc["other"]["ms"]]
+        over = " / ".join(number(ms / floor if ms and floor else None) for ms in ours)
+        line = name + [number(ours[0]), number(ours[1]), number(floor), over]
         for who, how in PEERS:
             best = results.best(row, who, how)
             line.append(f"{number(best['other']['ms'])} ({number(best['ratio'])}×)" if best else "–")
         rows.append(line)
-    return table(["layer", "pass", "ours, ms", "floor, ms", "ours / floor", *(" ".join(p) for p in PEERS)], rows)
+    return table(["layer", "pass", "ours, ms", "with mimalloc, ms", "floor, ms", "both / floor", *(" ".join(p) for p in PEERS)], rows)
 
 
 def memory(results):

@@ -8,6 +8,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Large results are freed and asked for again: mimalloc keeps their pages mapped. (Tests count with an allocator of their own.)
+#[cfg(all(feature = "mimalloc", not(test)))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(cli::Verdict::Good) => ExitCode::SUCCESS,

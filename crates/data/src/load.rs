@@ -190,13 +190,15 @@ impl Dataset {
         }
     }
 
-    /// Many graphs.
+    /// Many graphs, those of molecules too.
     ///
     /// # Errors
     /// If this is a data set of another kind.
     pub fn into_graphs(self) -> Result<GraphDataset> {
         match self {
             Self::Graphs(dataset) => Ok(dataset),
+            #[cfg(feature = "smiles")]
+            Self::Molecules(molecules) => Ok(molecules.graphs),
             other => Err(other.not("many graphs")),
         }
     }

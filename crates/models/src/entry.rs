@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 use std::path::Path;
 
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Configuration, Error, ModelConfig, Result};
+use crate::{Configuration, Error, MetricKind, ModelConfig, Protocol, Result};
 
 /// What `config.json` says of a pretrained model: what it is, what it was trained for, and how well it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,40 +34,70 @@ pub struct ZooEntry<C = ModelConfig> {
 pub struct Task {
     /// The kind of task.
     pub kind: TaskKind,
-    /// The number of classes: the width of the output.
+    /// The number of classes, or of numbers predicted: the width of the output. 0 where outputs are latent features.
     pub num_classes: usize,
-    /// The names of the classes, in the order of the outputs.
+    /// The names of the classes or numbers, in the order of the outputs.
     pub labels: Vec<String>,
 }
 
 /// Kinds of tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TaskKind {
-    /// One class for each node; the outputs are logits.
+    /// One class for each node, or any number of labels; the outputs are logits.
+    #[default]
     NodeClassification,
+    /// One class for each graph, or any number of labels; the outputs are logits.
+    GraphClassification,
+    /// Numbers for each graph.
+    GraphRegression,
+    /// Which pairs of nodes are joined: the inner product of their outputs is the logit of it.
+    LinkPrediction,
+    /// Groups of nodes, found by k-means on the outputs; learnt without labels, by the reconstruction of the edges.
+    Clustering,
     /// One node as the answer to each question (head, relation, ?): nodes are the classes, the outputs are logits.
     KnowledgeGraphCompletion,
 }
 
 /// What a model was trained on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// The data set, such as `cora`.
     pub name: String,
-    /// How it was split, such as `standard`.
+    /// How it was split, in words, such as `standard`.
     pub split: String,
+    /// How it was split.
+    #[serde(default, skip_serializing_if = "is_own")]
+    pub protocol: Protocol,
+    /// The seed of the run that these weights are of, by which the protocol drew its data. Default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seed: u64,
+}
+
+fn is_own(protocol: &Protocol) -> bool {
+    *protocol == Protocol::Own
+}
+
+fn is_zero(seed: &u64) -> bool {
+    *seed == 0
 }
 
 /// What has to be done to the data before the model sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     /// What the features of each node are divided by.
     pub normalize_features: FeatureNorm,
+    /// The metapaths along which a graph with types is seen: none where it is seen as it is.
+    #[serde(default, skip_serializing_if = "Metapaths::is_empty")]
+    pub metapaths: Metapaths,
 }
+
+/// Metapaths by name: the types of edges (source, relation, destination) that are walked one after the other, from the
+/// destination.
+pub type Metapaths = BTreeMap<String, Vec<(String, String, String)>>;
 
 /// What the features of each node are divided by. A node whose features give zero keeps them as they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -109,8 +140,8 @@ impl<'de> Deserialize<'de> for FeatureNorm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// What is measured: `accuracy`, `micro-f1`. Values are fractions, from 0 to 1.
-    pub name: String,
+    /// What is measured. Values are fractions, from 0 to 1, but for errors.
+    pub name: MetricKind,
     /// On which part of the data: `test`.
     pub split: String,
     /// The mean over the runs.
@@ -127,6 +158,23 @@ pub struct Metric {
     pub this: f64,
     /// By how much a recomputed value may differ from `this`.
     pub tolerance: f64,
+    /// What else is measured of the same predictions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<FurtherMetric>,
+}
+
+/// Another metric of the same predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherMetric {
+    /// What is measured.
+    pub name: MetricKind,
+    /// The mean over the runs.
+    pub mean: f64,
+    /// The standard deviation over the runs.
+    pub std: f64,
+    /// The value of these very weights.
+    pub this: f64,
 }
 
 /// The file of weights.
@@ -137,6 +185,13 @@ pub struct Weights {
     pub file: String,
     /// The SHA-256 of its contents, in hexadecimal.
     pub sha256: String,
+}
+
+impl TaskKind {
+    /// Whether the outputs are features of the nodes rather than answers.
+    pub fn is_latent(self) -> bool {
+        matches!(self, Self::LinkPrediction | Self::Clustering)
+    }
 }
 
 impl<C: Configuration> ZooEntry<C> {
@@ -173,12 +228,15 @@ impl<C: Configuration> ZooEntry<C> {
         };
         let (classes, labels) = (self.task.num_classes, self.task.labels.len());
         require(labels == classes, format!("task.labels has {labels} names for num_classes {classes}"));
-        let outputs = self.model.num_classes();
+        let outputs = if self.task.kind.is_latent() { 0 } else { self.model.num_classes() };
         require(outputs == classes, format!("the model has {outputs} outputs for num_classes {classes}"));
         let m = &self.metric;
+        // The adjusted Rand index of clusters that are worse than chance is below 0.
+        let (least, most) = if m.name.is_error() { (0.0, f64::MAX) } else { (-1.0, 1.0) };
         for (name, value) in [("mean", Some(m.mean)), ("this", Some(m.this)), ("published", m.published)] {
-            let fraction = value.is_none_or(|v| (0.0..=1.0).contains(&v));
-            require(fraction, format!("metric.{name} is {}, expected a fraction", value.unwrap_or_default()));
+            let fits = value.is_none_or(|v| (least..=most).contains(&v));
+            let expected = if m.name.is_error() { "0 or more" } else { "a fraction" };
+            require(fits, format!("metric.{name} is {}, expected {expected}", value.unwrap_or_default()));
         }
         for (name, value) in [("std", m.std), ("tolerance", m.tolerance)] {
             require(

@@ -25,8 +25,13 @@ pub(crate) fn decode_all(architecture: &str, z: &Tensor) -> Result<Tensor> {
     Ok(sigmoid(&z.matmul(&z.t()?.contiguous()?)?)?)
 }
 
-/// `mean −ln(σ(s) + ε)` over the positive pairs, plus `mean −ln(1 − σ(s) + ε)` over the negative ones.
-pub(crate) fn recon_loss(z: &Tensor, positive: &EdgeIndex, negative: &EdgeIndex) -> Result<Tensor> {
+/// The loss of [`Gae::recon_loss`](crate::Gae::recon_loss), of latent features `z` `[N, C]` from any encoder:
+/// `mean −ln(σ(s) + ε)` over the positive pairs, plus `mean −ln(1 − σ(s) + ε)` over the negative ones, with s the inner
+/// product of a pair's features.
+///
+/// # Errors
+/// If `z` has not one row per node.
+pub fn recon_loss(z: &Tensor, positive: &EdgeIndex, negative: &EdgeIndex) -> Result<Tensor> {
     let positive = surprise(&DotDecoder.forward(z, positive)?.neg()?)?;
     let negative = surprise(&DotDecoder.forward(z, negative)?)?;
     Ok((positive + negative)?)

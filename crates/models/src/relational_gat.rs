@@ -74,6 +74,11 @@ pub enum KnowledgeModelConfig {
     RelationalGat(RelationalGatConfig),
 }
 
+impl KnowledgeModelConfig {
+    /// The names of the known architectures.
+    pub const ARCHITECTURES: &[&str] = &[MODEL];
+}
+
 impl Configuration for KnowledgeModelConfig {
     type Model = RelationalGat;
 

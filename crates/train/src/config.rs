@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use candle_geometric_models::{FeatureNorm, ModelConfig};
+use candle_geometric_models::zoo::Family;
+use candle_geometric_models::{
+    Configuration, FeatureNorm, Metapaths, MetricKind, ModelConfig, Protocol, TaskKind,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -35,10 +38,10 @@ use crate::{Clip, Error, OptimizerConfig, Result, Rule, ScheduleConfig};
 /// # Ok::<(), candle_geometric_train::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
+#[serde(deny_unknown_fields, bound(deserialize = "C: Configuration", serialize = "C: Configuration"))]
+pub struct TrainConfig<C = ModelConfig> {
     /// The architecture and its arguments.
-    pub model: ModelConfig,
+    pub model: C,
     /// What it is trained on.
     pub data: DataConfig,
     /// How its parameters are updated.
@@ -54,7 +57,7 @@ pub struct TrainConfig {
 }
 
 /// The section `[data]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The name of the data set, as in `cora`.
@@ -62,19 +65,32 @@ pub struct DataConfig {
     /// What the features of each node are divided by. Default: nothing.
     #[serde(default)]
     pub normalize_features: FeatureNorm,
+    /// How it is divided for training, validation and testing. Default: as it says itself.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// The metapaths along which a graph with types is seen. Default: none, the graph as it is.
+    #[serde(default, skip_serializing_if = "Metapaths::is_empty")]
+    pub metapaths: Metapaths,
 }
 
 /// The section `[training]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// The task. Default: node classification on one graph, the only one yet.
+    /// The task. Default: node classification.
     #[serde(default)]
     pub task: TaskKind,
-    /// The loss. Default: cross-entropy.
-    #[serde(default)]
-    pub loss: LossKind,
-    /// The largest number of epochs, each one step on the whole graph.
+    /// The loss. Default: the one that suits task and labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossKind>,
+    /// What is measured. Default: what suits task and labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricKind>,
+    /// How many graphs, or questions of a knowledge graph, are a batch; 0 for all of them. Default 32. The nodes and edges of
+    /// a single graph are always taken at once.
+    #[serde(default = "batch")]
+    pub batch_size: usize,
+    /// The largest number of epochs.
     pub epochs: usize,
     /// The rule by which training stops early and an epoch's weights are kept. Default: the GAT paper's.
     #[serde(default)]
@@ -96,34 +112,26 @@ pub struct TrainingConfig {
     pub checkpoint_every: usize,
 }
 
-/// What is learnt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum TaskKind {
-    /// The classes of the nodes of one graph.
-    #[default]
-    NodeClassification,
-}
-
-/// Which loss, and with it which metric.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LossKind {
-    /// Cross-entropy, where each node has one class; the metric is accuracy.
-    #[default]
+    /// Cross-entropy, where each node or graph has one class.
     CrossEntropy,
-    /// Binary cross-entropy, where each node has any number of labels; the metric is micro-F1.
+    /// Binary cross-entropy, where each has any number of labels.
     BceWithLogits,
+    /// The mean squared error, where each has numbers.
+    MeanSquaredError,
 }
 
 impl LossKind {
-    /// The name of the metric that goes with the loss.
-    pub fn metric(&self) -> &'static str {
+    /// As it stands in a file.
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::CrossEntropy => "accuracy",
-            Self::BceWithLogits => "micro-f1",
+            Self::CrossEntropy => "cross-entropy",
+            Self::BceWithLogits => "bce-with-logits",
+            Self::MeanSquaredError => "mean-squared-error",
         }
     }
 }
@@ -138,7 +146,7 @@ pub struct OutputConfig {
     pub description: String,
     /// The split of the data, as in `standard (Planetoid)`.
     pub split: String,
-    /// The published metric on the test nodes, in 0..=1, if there is one.
+    /// The published metric, if there is one; as a fraction, unless it is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<f64>,
     /// Where the published figure is from.
@@ -151,6 +159,10 @@ pub struct OutputConfig {
 
 fn hundred() -> usize {
     100
+}
+
+fn batch() -> usize {
+    32
 }
 
 impl TrainConfig {
@@ -168,6 +180,24 @@ impl TrainConfig {
     /// # Errors
     /// If the text is not TOML, a setting is missing, unknown or of the wrong type (with its line), or outside its range.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        Self::parse_as(text, path)
+    }
+
+    /// The family of the architecture that a configuration file names: which `C` to [read](TrainConfig::parse_as) it with. What
+    /// cannot be made out counts as one of [`ModelConfig`], whose reader will say what is wrong.
+    pub fn family(text: &str) -> Family {
+        let table: Option<toml::Table> = text.parse().ok();
+        let architecture = table.as_ref().and_then(|t| t.get("model")?.get("architecture")?.as_str());
+        architecture.map_or(Family::Graph, Family::of_architecture)
+    }
+}
+
+impl<C: Configuration> TrainConfig<C> {
+    /// As [`TrainConfig::parse`], for a model of the family that `C` stands for.
+    ///
+    /// # Errors
+    /// As [`TrainConfig::parse`], and if the architecture belongs to another family.
+    pub fn parse_as(text: &str, path: &Path) -> Result<Self> {
         let fail = |message: String| Error::Config { path: path.to_path_buf(), message };
         let config: Self = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end().to_string()))?;
         config.validate().map_err(|e| fail(e.to_string()))?;
@@ -191,7 +221,8 @@ impl TrainConfig {
             if !(0.0..=1.0).contains(&output.tolerance) {
                 return Err(Error::invalid("tolerance", "a number from 0 to 1", output.tolerance));
             }
-            if let Some(published) = output.published.filter(|p| !(0.0..=1.0).contains(p)) {
+            let is_error = self.training.metric.is_some_and(MetricKind::is_error);
+            if let Some(published) = output.published.filter(|p| !(is_error || (0.0..=1.0).contains(p))) {
                 return Err(Error::invalid("published", "a share from 0 to 1", published));
             }
         }
@@ -215,13 +246,16 @@ impl TrainConfig {
     /// # Errors
     /// If a setting of the model has no form in JSON.
     pub fn hash(&self) -> Result<String> {
-        let mut config = self.clone();
-        config.output = None;
-        config.training.seed = 0;
-        config.training.checkpoint_every = 0;
         // A JSON value keeps its fields sorted: their order in the source is no part of the configuration.
-        let value = serde_json::to_value(&config)
+        let mut value = serde_json::to_value(self)
             .map_err(|e| Error::Config { path: "train.toml".into(), message: e.to_string() })?;
+        if let Some(config) = value.as_object_mut() {
+            config.remove("output");
+        }
+        if let Some(training) = value.get_mut("training").and_then(|t| t.as_object_mut()) {
+            training.remove("seed");
+            training.remove("checkpoint_every");
+        }
         Ok(hex(&Sha256::digest(value.to_string())))
     }
 }

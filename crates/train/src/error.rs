@@ -78,6 +78,12 @@ pub enum Error {
     /// An error of the data.
     #[error(transparent)]
     Data(#[from] candle_geometric_data::Error),
+    /// An error of a layer.
+    #[error(transparent)]
+    Layer(#[from] candle_geometric_nn::Error),
+    /// An error of a graph.
+    #[error(transparent)]
+    Graph(#[from] candle_geometric_graph::GraphError),
     /// An error of an operation on graphs.
     #[error(transparent)]
     Ops(#[from] candle_geometric_ops::Error),

@@ -5,14 +5,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use candle_core::Tensor;
-use candle_geometric_data::NodeDataset;
-use candle_geometric_models::{Data, FeatureNorm, Metric, Preprocessing, Task, TaskKind, Weights, ZooEntry};
+use candle_geometric_models::{
+    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Preprocessing, Protocol, Task,
+    Weights, ZooEntry,
+};
 use sha2::{Digest, Sha256};
 
 use crate::atomic::write_atomically;
 use crate::config::{OutputConfig, TrainConfig, hex};
 use crate::runs::{RunsReport, TrainedRuns};
-use crate::{Error, Result};
+use crate::{Error, Result, Trainer};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -22,31 +24,44 @@ const WEIGHTS: &str = "model.safetensors";
 ///
 /// # Errors
 /// If the configuration has no section `[output]`, the data has no test nodes, or a file cannot be written.
-pub fn export(
+pub fn export<C: Configuration + Clone>(
     dir: &Path,
-    config: &TrainConfig,
-    dataset: &NodeDataset,
+    trainer: &Trainer<C>,
     runs: &TrainedRuns,
     command: &str,
-) -> Result<ZooEntry> {
+) -> Result<ZooEntry<C>> {
+    let config = trainer.config();
     let output = config.output.as_ref().ok_or_else(|| {
         Error::invalid("[output]", "the section, to make a card of", "a configuration without it")
     })?;
-    let none = || Error::invalid("test_mask", "test nodes, to state a metric on", "none");
+    let none = || Error::invalid("test", "test data, to state a metric on", "none");
     let test = runs.report.test.ok_or_else(none)?;
     let this = runs.picked.report.test.ok_or_else(none)?;
+    let more = runs.report.more.iter().filter_map(|(name, summary)| {
+        let this = *runs.picked.report.more.get(name)?;
+        Some(FurtherMetric { name: *name, mean: summary.mean, std: summary.std, this })
+    });
+    let more = more.collect();
     let weights = to_safetensors(&runs.picked.weights)?;
     let entry = ZooEntry {
         model: config.model.clone(),
         task: Task {
-            kind: TaskKind::NodeClassification,
-            num_classes: dataset.num_classes,
-            labels: dataset.class_names.clone(),
+            kind: config.training.task,
+            num_classes: trainer.class_names().len(),
+            labels: trainer.class_names().to_vec(),
         },
-        data: Data { name: config.data.name.clone(), split: output.split.clone() },
-        preprocessing: Preprocessing { normalize_features: config.data.normalize_features },
+        data: Data {
+            name: config.data.name.clone(),
+            split: output.split.clone(),
+            protocol: config.data.protocol,
+            seed: if config.data.protocol.depends_on_seed() { runs.report.picked } else { 0 },
+        },
+        preprocessing: Preprocessing {
+            normalize_features: config.data.normalize_features,
+            metapaths: config.data.metapaths.clone(),
+        },
         metric: Metric {
-            name: config.training.loss.metric().to_string(),
+            name: trainer.metric(),
             split: "test".to_string(),
             mean: test.mean,
             std: test.std,
@@ -55,11 +70,12 @@ pub fn export(
             source: output.source.clone(),
             this: this.metric,
             tolerance: output.tolerance,
+            more,
         },
         weights: Weights { file: WEIGHTS.to_string(), sha256: hex(&Sha256::digest(&weights)) },
         licence: output.licence.clone(),
     };
-    let card = card(config, output, &entry, &runs.report, command);
+    let card = card(config, output, &entry, &runs.report, trainer.val_metric(), command);
     std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
     // config.json comes last: it makes the folder a model.
     for (name, bytes) in [
@@ -93,21 +109,30 @@ fn runs_json(report: &RunsReport) -> Result<String> {
     Ok(serde_json::to_string_pretty(&value).map_err(fail)? + "\n")
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
+/// Mean and standard deviation, or the value of a single run.
+fn over_runs(metric: MetricKind, mean: f64, std: f64, runs: usize) -> String {
+    let std = if metric.is_error() { format!("{std:.3}") } else { format!("{:.2}", 100.0 * std) };
+    if runs == 1 { metric.show(mean) } else { format!("{} ± {std}", metric.show(mean)) }
 }
 
-fn card(
-    config: &TrainConfig,
+/// The row of the card for another metric.
+fn further(m: &FurtherMetric, runs: usize) -> String {
+    let over_runs = over_runs(m.name, m.mean, m.std, runs);
+    format!("| test {} | {over_runs}; of these weights {} |\n", m.name, m.name.show(m.this))
+}
+
+fn card<C: Configuration>(
+    config: &TrainConfig<C>,
     output: &OutputConfig,
-    entry: &ZooEntry,
+    entry: &ZooEntry<C>,
     report: &RunsReport,
+    val_metric: MetricKind,
     command: &str,
 ) -> String {
     let m = &entry.metric;
     let n = m.runs;
     let (first, last) = (report.runs.first().map_or(0, |r| r.seed), report.runs.last().map_or(0, |r| r.seed));
-    let published = m.published.map_or("none".to_string(), percent);
+    let published = m.published.map_or("none".to_string(), |p| m.name.show(p));
     let normalised = match entry.preprocessing.normalize_features {
         FeatureNorm::None => "none",
         FeatureNorm::Sum => "the features of each node are divided by their sum",
@@ -126,6 +151,7 @@ fn card(
          | test {metric}, {over} | **{mean}** |\n\
          | published | {published} ({source}) |\n\
          | test {metric} of these weights | {this} |\n\
+         {more}\
          | licence | {licence} |\n\
          | sha256 of `{file}` | `{sha256}` |\n\n",
         name = output.name,
@@ -135,30 +161,33 @@ fn card(
         split = entry.data.split,
         metric = m.name,
         over = if n == 1 { "one run".to_string() } else { format!("mean ± std over {n} runs") },
-        mean = if n == 1 { percent(m.mean) } else { format!("{} ± {:.2}", percent(m.mean), 100.0 * m.std) },
+        mean = over_runs(m.name, m.mean, m.std, n),
         source = m.source,
-        this = percent(m.this),
+        this = m.name.show(m.this),
+        more = m.more.iter().map(|m| further(m, n)).collect::<String>(),
         licence = entry.licence,
         file = entry.weights.file,
         sha256 = entry.weights.sha256,
     );
     let rule = serde_json::to_value(config.training.early_stopping).ok();
     let rule = rule.as_ref().and_then(|v| v.as_str()).unwrap_or_default();
-    let (metric, picked) = (&m.name, report.picked);
+    let (metric, picked) = (val_metric, report.picked);
+    let divided =
+        if config.data.protocol == Protocol::Own { "" } else { ", by which the data is divided too" };
     let _ = if n == 1 {
         write!(
             s,
             "One run, with seed {picked}; [`runs.json`](runs.json) has its numbers. The weights are those of one epoch, \
-             chosen by the validation nodes alone (early stopping `{rule}`); the test nodes had no part in it.\n\n"
+             chosen by the validation data alone (early stopping `{rule}`); the test data had no part in it.\n\n"
         )
     } else {
         write!(
             s,
-            "The {n} runs differ in their seeds only ({first} to {last}); the standard deviation is that of the sample, \
-             and [`runs.json`](runs.json) has every run's numbers. In each run the weights of one epoch are kept by the \
-             validation nodes alone (early stopping `{rule}`), and the published ones are those of the run with the \
-             best validation {metric} (seed {picked}; of equals the one with the lowest validation loss). The test \
-             nodes had no part in either choice.\n\n"
+            "The {n} runs differ in their seeds only ({first} to {last}){divided}; the standard deviation is that of the \
+             sample, and [`runs.json`](runs.json) has every run's numbers. In each run the weights of one epoch are kept \
+             by the validation data alone (early stopping `{rule}`), and the published ones are those of the run with the \
+             best validation {metric} (seed {picked}; of equals the one with the lowest validation loss). The test data \
+             had no part in either choice.\n\n"
         )
     };
     let _ = write!(

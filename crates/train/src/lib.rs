@@ -25,6 +25,7 @@
 mod atomic;
 pub mod checkpoint;
 mod clip;
+pub mod clustering;
 pub mod config;
 mod early_stopping;
 mod error;
@@ -40,6 +41,7 @@ mod real;
 mod run;
 mod runs;
 pub mod schedule;
+pub mod task;
 mod tensorboard;
 mod trainer;
 
@@ -56,6 +58,7 @@ pub use optim::{Optimizer, OptimizerConfig};
 pub use preprocess::preprocess;
 pub use runs::{RunsOptions, RunsReport, Summary, TrainedRuns, train_runs};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleState};
+pub use task::{Measured, Recipe, Task, Tasks, Trainable};
 pub use tensorboard::EventWriter;
 pub use trainer::{CHECKPOINT, RunOptions, RunReport, Trained, Trainer, train_once};
 

@@ -47,6 +47,34 @@ pub fn micro_f1(logits: &Tensor, labels: &[f32], rows: &[u32]) -> Result<f64> {
     Ok(F1Counts::f1(counts))
 }
 
+/// The mean over the classes of the F1 of `rows` where each node has one class. A class that is neither predicted nor true has
+/// an F1 of 0, as in scikit-learn; the classes are those of the logits.
+///
+/// # Errors
+/// As [`accuracy`].
+pub fn macro_f1(logits: &Tensor, labels: &[u32], rows: &[u32]) -> Result<f64> {
+    check_sizes(logits, labels.len(), rows)?;
+    let predicted = each_row("logits", logits, rows, |predicted: &mut Vec<usize>, position, row| {
+        check_row(rows[position] as usize, row)?;
+        predicted.push(argmax(row));
+        Ok(())
+    })?;
+    let k = logits.dims().last().copied().unwrap_or(0);
+    // Of every class: both times right, predicted, true.
+    let mut counts = vec![[0usize; 3]; k];
+    for (&row, class) in rows.iter().zip(predicted.concat()) {
+        let truth = labels[row as usize] as usize;
+        counts[class][1] += 1;
+        if truth >= k {
+            return Err(Error::invalid("labels", format!("classes below {k}"), truth));
+        }
+        counts[truth][2] += 1;
+        counts[class][0] += usize::from(class == truth);
+    }
+    let f1 = |[right, predicted, truth]: &[usize; 3]| 2.0 * *right as f64 / (predicted + truth).max(1) as f64;
+    Ok(counts.iter().map(f1).sum::<f64>() / k.max(1) as f64)
+}
+
 /// The area under the ROC curve: the probability that the score of a positive is above that of a negative, where equal
 /// scores count one half. `positive` says of each of the `scores` `[P]` which it is. It is scikit-learn's `roc_auc_score`.
 ///

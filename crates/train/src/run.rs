@@ -6,25 +6,26 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::rng::Generator;
-use candle_geometric_models::{GraphModel, Level};
-use candle_geometric_nn::{Mode, SeededVarMap};
+use candle_geometric_models::Configuration;
+use candle_geometric_nn::SeededVarMap;
 use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 
 use crate::checkpoint::{Best, Checkpoint, Progress};
 use crate::observer::EpochReport;
 use crate::trainer::{RunReport, Trained, Trainer};
-use crate::{EarlyStopping, Error, Optimizer, Result, Schedule};
+use crate::{EarlyStopping, Error, Measured, Optimizer, Result, Schedule, Task};
 
 /// A run under way.
-pub(crate) struct Run<'t> {
-    trainer: &'t Trainer,
+pub(crate) struct Run<'t, C: Configuration> {
+    trainer: &'t Trainer<C>,
+    task: Box<dyn Task<C::Model>>,
     seed: u64,
     parameters: Vec<(String, Var)>,
-    model: Box<dyn GraphModel>,
+    model: C::Model,
     /// The same model on the same memory, but of tensors that no gradient is recorded for: evaluating it keeps no
     /// intermediate result alive.
-    frozen: Box<dyn GraphModel>,
+    frozen: C::Model,
     optimizer: Optimizer,
     schedule: Schedule,
     stopping: EarlyStopping,
@@ -36,21 +37,18 @@ pub(crate) struct Run<'t> {
     seconds: f64,
 }
 
-impl<'t> Run<'t> {
-    pub(crate) fn new(trainer: &'t Trainer, seed: u64) -> Result<Self> {
+impl<'t, C: Configuration> Run<'t, C> {
+    pub(crate) fn new(trainer: &'t Trainer<C>, seed: u64) -> Result<Self> {
         let (config, device) = (&trainer.config, &trainer.device);
         let map = SeededVarMap::new(seed);
-        let model = config.model.build(map.var_builder(DType::F32, device))?;
-        if model.level() != Level::Node {
-            let actual = format!("{}, a model of graphs", config.model.architecture());
-            return Err(Error::invalid("model.architecture", "a model of nodes", actual));
-        }
+        let model = config.model.build_model(map.var_builder(DType::F32, device))?;
         let parameters = map.vars();
         let shared = parameters.iter().map(|(name, var)| (name.clone(), var.as_detached_tensor())).collect();
-        let frozen = config.model.build(VarBuilder::from_tensors(shared, DType::F32, device))?;
+        let frozen = config.model.build_model(VarBuilder::from_tensors(shared, DType::F32, device))?;
         let training = &config.training;
         Ok(Self {
             trainer,
+            task: trainer.tasks.of_seed(seed)?,
             seed,
             optimizer: Optimizer::new(&config.optimizer, &parameters)?,
             parameters,
@@ -66,32 +64,28 @@ impl<'t> Run<'t> {
         })
     }
 
-    /// One epoch: a step on the training nodes, then one evaluation of the new weights for all splits.
+    /// One epoch: steps on the training data, then one evaluation of the new weights.
     pub(crate) fn step(&mut self) -> Result<EpochReport> {
         let started = Instant::now();
         let (t, epoch) = (self.trainer, self.epoch);
         let learning_rate = self.schedule.learning_rate(epoch);
         self.optimizer.set_learning_rate(learning_rate);
-        let attr = t.edge_attr.as_ref();
-        let loss = {
-            let logits = self.model.forward_t(&t.x, &t.edges, attr, Mode::Train(&self.generator))?;
-            let loss = t.train.forward(&logits)?;
+        let (optimizer, parameters) = (&mut self.optimizer, &self.parameters);
+        let mut step = |loss: &Tensor| {
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             finite("training loss", value, epoch)?;
-            let mut grads = ops::backward(&loss)?;
+            let mut grads = ops::backward(loss)?;
             if let Some(clip) = &t.config.training.clip {
-                clip.apply(&mut grads, &self.parameters)?;
+                clip.apply(&mut grads, parameters)?;
             }
-            self.optimizer.step(&grads)?;
-            value
+            optimizer.step(&grads)?;
+            Ok(value)
         };
-        let logits = self.frozen.forward_t(&t.x, &t.edges, attr, Mode::Eval)?;
-        let train = t.train.evaluate(&logits)?;
-        let val = t.val.evaluate(&logits)?;
-        let test = t.test.as_ref().map(|test| test.evaluate(&logits)).transpose()?;
+        let loss = self.task.epoch(&self.model, &self.generator, &mut step)?;
+        let Measured { train, val, test } = self.task.evaluate(&self.frozen)?;
         finite("validation loss", val.loss, epoch)?;
         self.schedule.observe(val.loss);
-        let decision = self.stopping.update(val.loss, val.metric);
+        let decision = self.stopping.update(val.loss, t.val_metric().goodness(val.metric));
         if decision.keep {
             self.keep(Best { epoch, train, val, test })?;
         }
@@ -188,6 +182,10 @@ impl<'t> Run<'t> {
                 "none",
             ));
         };
+        let weights = self.best_weights()?;
+        let (config, device) = (&self.trainer.config, &self.trainer.device);
+        let tensors = weights.iter().map(|(name, w)| (name.clone(), w.clone())).collect();
+        let model = config.model.build_model(VarBuilder::from_tensors(tensors, DType::F32, device))?;
         let report = RunReport {
             seed: self.seed,
             epochs: self.epoch,
@@ -195,9 +193,10 @@ impl<'t> Run<'t> {
             train: best.train,
             val: best.val,
             test: best.test,
+            more: self.task.more(&model)?.into_iter().collect(),
             seconds: self.seconds,
         };
-        Ok(Trained { report, weights: self.best_weights()? })
+        Ok(Trained { report, weights })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Several runs of one configuration, each with a seed of its own, side by side.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use candle_geometric_models::{Configuration, MetricKind};
 use serde::{Deserialize, Serialize};
 
 use crate::observer::Observer;
@@ -63,12 +65,15 @@ impl Summary {
 pub struct RunsReport {
     /// Every run, by seed.
     pub runs: Vec<RunReport>,
-    /// The metric on the validation nodes.
+    /// The metric on the validation data.
     pub val: Summary,
-    /// The metric on the test nodes, if there are any.
+    /// The metric on the test data, if there is any.
     pub test: Option<Summary>,
+    /// The other metrics of the test data.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<MetricKind, Summary>,
     /// The seed of the run with the best validation metric; of equals the one with the lowest validation loss, then
-    /// the lowest seed. The test nodes have no part in it.
+    /// the lowest seed. The test data has no part in it.
     pub picked: u64,
 }
 
@@ -82,8 +87,8 @@ pub struct TrainedRuns {
 }
 
 /// Whether run `a` is to be picked rather than run `b`: by validation alone.
-fn is_better(a: &RunReport, b: &RunReport) -> bool {
-    let order = a.val.metric.total_cmp(&b.val.metric);
+fn is_better(metric: MetricKind, a: &RunReport, b: &RunReport) -> bool {
+    let order = metric.goodness(a.val.metric).total_cmp(&metric.goodness(b.val.metric));
     order.then(b.val.loss.total_cmp(&a.val.loss)).then(b.seed.cmp(&a.seed)).is_gt()
 }
 
@@ -95,8 +100,8 @@ fn is_better(a: &RunReport, b: &RunReport) -> bool {
 ///
 /// # Errors
 /// If a run fails; no further one is begun then. Of several errors, that of the lowest seed is returned.
-pub fn train_runs<O: Observer>(
-    trainer: &Trainer,
+pub fn train_runs<C: Configuration + Clone + Sync, O: Observer>(
+    trainer: &Trainer<C>,
     options: &RunsOptions,
     observe: impl Fn(u64) -> O + Sync,
 ) -> Result<TrainedRuns> {
@@ -107,7 +112,7 @@ pub fn train_runs<O: Observer>(
     }
     let jobs = options.jobs.min(options.runs);
     let next = AtomicUsize::new(0);
-    let done: Mutex<Done> = Mutex::default();
+    let done = Mutex::new(Done::new(trainer.val_metric()));
     let one = |i: usize| {
         let seed = options.seed.wrapping_add(i as u64);
         let out = options.folder(seed);
@@ -145,19 +150,23 @@ pub fn train_runs<O: Observer>(
 }
 
 /// What has come back so far. Only the weights of the best run are kept.
-#[derive(Default)]
 struct Done {
+    metric: MetricKind,
     reports: Vec<RunReport>,
     picked: Option<Trained>,
     error: Option<(u64, Error)>,
 }
 
 impl Done {
+    fn new(metric: MetricKind) -> Self {
+        Self { metric, reports: Vec::new(), picked: None, error: None }
+    }
+
     fn add(&mut self, seed: u64, result: Result<Trained>) {
         match result {
             Ok(trained) => {
                 self.reports.push(trained.report.clone());
-                if self.picked.as_ref().is_none_or(|p| is_better(&trained.report, &p.report)) {
+                if self.picked.as_ref().is_none_or(|p| is_better(self.metric, &trained.report, &p.report)) {
                     self.picked = Some(trained);
                 }
             }
@@ -178,7 +187,12 @@ impl Done {
         runs.sort_by_key(|r| r.seed);
         let val: Vec<f64> = runs.iter().map(|r| r.val.metric).collect();
         let test: Option<Vec<f64>> = runs.iter().map(|r| r.test.map(|t| t.metric)).collect();
+        let mut further: BTreeMap<MetricKind, Vec<f64>> = BTreeMap::new();
+        for (&name, &value) in runs.iter().flat_map(|r| &r.more) {
+            further.entry(name).or_default().push(value);
+        }
         let report = RunsReport {
+            more: further.iter().map(|(&name, values)| (name, Summary::of(values))).collect(),
             val: Summary::of(&val),
             test: test.map(|t| Summary::of(&t)),
             picked: picked.report.seed,
@@ -202,6 +216,7 @@ mod tests {
             train: e(0.0, 1.0),
             val: e(loss, val),
             test: Some(e(0.0, test)),
+            more: BTreeMap::new(),
             seconds: 0.0,
         }
     }
@@ -216,7 +231,7 @@ mod tests {
         ];
         for _ in 0..4 {
             runs.rotate_left(1);
-            let mut done = Done::default();
+            let mut done = Done::new(MetricKind::Accuracy);
             for report in &runs {
                 let trained = Trained { report: report.clone(), weights: Default::default() };
                 done.add(report.seed, Ok(trained));

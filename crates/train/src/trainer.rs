@@ -1,36 +1,32 @@
-//! The training loop: full-batch classification of the nodes of one graph.
+//! The training loop, whatever the task.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use candle_core::{DType, Device, Tensor};
-use candle_geometric_data::NodeDataset;
-use candle_geometric_graph::EdgeIndex;
+use candle_core::{Device, Tensor};
+use candle_geometric_models::{Configuration, MetricKind, ModelConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::remove_leftovers;
 use crate::checkpoint::Checkpoint;
-use crate::config::{LossKind, TrainConfig};
+use crate::config::TrainConfig;
 use crate::observer::{EpochReport, Flow, Observer};
 use crate::run::Run;
 use crate::tensorboard::EventWriter;
-use crate::{Error, Evaluation, MaskedLoss, Result, Targets, preprocess};
+use crate::{Error, Evaluation, Recipe, Result, Tasks, Trainable};
 
 /// The name of the checkpoint in the folder of a run.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// What does not change from epoch to epoch, nor from run to run: configuration, data on the device, losses.
+/// What does not change from run to run: the configuration, and the data on the device.
 #[derive(Debug)]
-pub struct Trainer {
-    pub(crate) config: TrainConfig,
+pub struct Trainer<C: Configuration = ModelConfig> {
+    pub(crate) config: TrainConfig<C>,
     pub(crate) hash: String,
     pub(crate) device: Device,
-    pub(crate) x: Tensor,
-    pub(crate) edges: EdgeIndex,
-    pub(crate) edge_attr: Option<Tensor>,
-    pub(crate) train: MaskedLoss,
-    pub(crate) val: MaskedLoss,
-    pub(crate) test: Option<MaskedLoss>,
+    pub(crate) tasks: Tasks<C::Model>,
+    metric: MetricKind,
+    val_metric: MetricKind,
 }
 
 /// Where a run writes, and whether it goes on from there.
@@ -53,12 +49,15 @@ pub struct RunReport {
     pub epochs: usize,
     /// The epoch whose weights were kept, from 0; the evaluations below are of these weights.
     pub best_epoch: usize,
-    /// On the training nodes.
+    /// On the training data.
     pub train: Evaluation,
-    /// On the validation nodes.
+    /// On the validation data.
     pub val: Evaluation,
-    /// On the test nodes, if there are any.
+    /// On the test data, if there is any.
     pub test: Option<Evaluation>,
+    /// Other metrics of the test data.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<MetricKind, f64>,
     /// How long the epochs took.
     pub seconds: f64,
 }
@@ -76,52 +75,56 @@ pub struct Trained {
 ///
 /// # Errors
 /// As [`Trainer::new`] and [`Trainer::run`].
-pub fn train_once(
-    config: &TrainConfig,
-    dataset: &NodeDataset,
+pub fn train_once<C: Configuration + Clone>(
+    config: &TrainConfig<C>,
+    data: &impl Trainable<C>,
     seed: u64,
     options: &RunOptions,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
-    Trainer::new(config, dataset, &Device::Cpu)?.run(seed, options, observer)
+    Trainer::new(config, data, &Device::Cpu)?.run(seed, options, observer)
 }
 
-impl Trainer {
+impl<C: Configuration> Trainer<C> {
+    /// What is measured on the test data.
+    pub fn metric(&self) -> MetricKind {
+        self.metric
+    }
+
+    /// What is measured on the training and the validation data, and what chooses.
+    pub fn val_metric(&self) -> MetricKind {
+        self.val_metric
+    }
+
+    /// The names of the classes, or of the numbers predicted.
+    pub fn class_names(&self) -> &[String] {
+        &self.tasks.class_names
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TrainConfig<C> {
+        &self.config
+    }
+}
+
+impl<C: Configuration + Clone> Trainer<C> {
     /// Prepares training: checks that configuration and data fit together, and brings the data to `device`.
     ///
     /// # Errors
     /// If a setting is outside its range, the model does not have one input per feature and one output per class, the
-    /// labels do not suit the loss, or no node is for training or none for validation.
-    pub fn new(config: &TrainConfig, dataset: &NodeDataset, device: &Device) -> Result<Self> {
+    /// labels do not suit the task, the loss or the metric, or nothing is for training or nothing for validation.
+    pub fn new(config: &TrainConfig<C>, data: &impl Trainable<C>, device: &Device) -> Result<Self> {
         config.validate()?;
-        let graph = &dataset.graph;
-        for (argument, expected, actual) in [
-            ("model.in_channels", graph.num_features(), config.model.in_channels()),
-            ("model.out_channels", dataset.num_classes, config.model.out_channels()),
-        ] {
-            if expected != actual {
-                return Err(Error::invalid(argument, format!("{expected}, as {} has", dataset.name), actual));
-            }
-        }
-        let targets = targets(config.training.loss, dataset)?;
-        let test = graph.test_mask.iter().any(|m| *m);
-        let x = preprocess(&graph.x, config.data.normalize_features)?;
+        let tasks = data.tasks(&config.model, &Recipe::of_training(config), device)?;
+        let first = tasks.of_seed(config.training.seed)?;
         Ok(Self {
             config: config.clone(),
             hash: config.hash()?,
             device: device.clone(),
-            x: x.to_dtype(DType::F32)?.to_device(device)?,
-            edges: graph.edge_index.clone(),
-            edge_attr: graph.edge_attr.as_ref().map(|a| a.to_device(device)).transpose()?,
-            train: MaskedLoss::new(&targets, &graph.train_mask, "train_mask")?,
-            val: MaskedLoss::new(&targets, &graph.val_mask, "val_mask")?,
-            test: test.then(|| MaskedLoss::new(&targets, &graph.test_mask, "test_mask")).transpose()?,
+            metric: first.metric(),
+            val_metric: first.val_metric(),
+            tasks,
         })
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
     }
 
     /// Trains one model. Configuration, data and seed determine every bit of the weights, on any number of threads,
@@ -170,25 +173,6 @@ impl Trainer {
         let trained = run.trained()?;
         observer.end(&trained.report);
         Ok(trained)
-    }
-}
-
-fn targets(loss: LossKind, dataset: &NodeDataset) -> Result<Targets> {
-    let y = dataset.graph.y.as_ref().ok_or_else(|| Error::invalid("y", "labels", "none"))?;
-    match (loss, y.rank()) {
-        (LossKind::CrossEntropy, 1) => Targets::classes(&dataset.labels()?, dataset.num_classes),
-        (LossKind::BceWithLogits, 2) => {
-            let values = y.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-            Targets::labels(&values, dataset.num_classes)
-        }
-        (LossKind::CrossEntropy, _) => Err(Error::invalid(
-            "training.loss",
-            "bce-with-logits for any number of labels per node",
-            "cross-entropy",
-        )),
-        (LossKind::BceWithLogits, _) => {
-            Err(Error::invalid("training.loss", "cross-entropy for one class per node", "bce-with-logits"))
-        }
     }
 }
 

@@ -63,7 +63,7 @@ fn everything_is_read() {
     assert!(matches!(&c.schedule, ScheduleConfig::Cosine(s) if s.warmup_epochs == 5));
     let t = &c.training;
     assert_eq!((t.early_stopping, t.patience, t.min_epochs, t.seed), (Rule::ValLoss, 50, 10, 3));
-    assert_eq!((t.clip, t.loss), (Some(Clip::Value(0.5)), LossKind::CrossEntropy));
+    assert_eq!((t.clip, t.loss), (Some(Clip::Value(0.5)), Some(LossKind::CrossEntropy)));
     assert_eq!(c.output.as_ref().unwrap().published, Some(0.83));
     assert_eq!(parse(&c.to_toml().unwrap()).unwrap(), c);
 }

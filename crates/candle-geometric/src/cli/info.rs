@@ -4,12 +4,14 @@ use std::io::Write;
 
 use anyhow::Result;
 use candle_geometric::Device;
+use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{Configuration, HeteroModelConfig, KnowledgeModelConfig, ModelConfig};
 use clap::Args;
 use serde_json::json;
 
 use super::Verdict;
-use super::screen::{Screen, over_runs, percent};
-use super::task::load_model;
+use super::screen::{Screen, over_runs, value};
+use super::task::{family, load_model};
 
 /// What a pretrained model is: its card, its configuration, its tensors.
 #[derive(Args)]
@@ -27,7 +29,15 @@ pub(crate) struct Info {
 
 impl Info {
     pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
-        let model = load_model(&self.model, &Device::Cpu)?;
+        match family(&self.model)? {
+            Family::Graph => self.run_as::<ModelConfig>(screen),
+            Family::Hetero => self.run_as::<HeteroModelConfig>(screen),
+            Family::Knowledge => self.run_as::<KnowledgeModelConfig>(screen),
+        }
+    }
+
+    fn run_as<C: Configuration>(&self, screen: &mut Screen) -> Result<Verdict> {
+        let model = load_model::<C>(&self.model, &Device::Cpu)?;
         let tensors = model.tensors.iter();
         if self.json {
             let tensors =
@@ -51,10 +61,10 @@ impl Info {
             ("files", model.folder.display().to_string()),
             ("architecture", entry.model.architecture().to_string()),
             ("data", format!("{} ({})", entry.data.name, entry.data.split)),
-            ("classes", entry.task.labels.join(", ")),
+            ("classes", some_of(&entry.task.labels)),
             ("metric", format!("{} {}", metric.split, metric.name)),
             ("recipe", over_runs(metric)),
-            ("these weights", percent(metric.this)),
+            ("these weights", value(metric.name, metric.this)),
             ("licence", entry.licence.clone()),
             ("parameters", model.num_parameters().to_string()),
         ];
@@ -71,4 +81,11 @@ impl Info {
         screen.table(&["tensor", "shape", "type"], rows.collect(), &[])?;
         Ok(Verdict::Good)
     }
+}
+
+/// The names, or the first of many.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 50;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }

@@ -5,7 +5,7 @@ use candle_geometric::models;
 use clap::Args;
 
 use super::Verdict;
-use super::screen::{Screen, over_runs, percent};
+use super::screen::{Screen, over_runs, value};
 
 /// The pretrained models, and how well each does.
 #[derive(Args)]
@@ -28,8 +28,8 @@ impl List {
         let rows = zoo.into_iter().map(|entry| {
             let m = entry.metric;
             let what = format!("{} {}", m.split, m.name);
-            let published = m.published.map_or_else(|| "-".into(), percent);
-            vec![entry.name, what, over_runs(&m), percent(m.this), published, entry.summary]
+            let published = m.published.map_or_else(|| "-".into(), |p| value(m.name, p));
+            vec![entry.name, what, over_runs(&m), value(m.name, m.this), published, entry.summary]
         });
         let header = ["model", "metric", "mean ± std", "these weights", "published", "about"];
         screen.table(&header, rows.collect(), &[3, 4])?;

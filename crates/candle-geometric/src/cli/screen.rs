@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind, IsTerminal, Result, Stdout, Write};
 
 use anyhow::Context;
-use candle_geometric::models::Metric;
+use candle_geometric::models::{Metric, MetricKind};
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
@@ -71,17 +71,25 @@ impl Screen {
     }
 }
 
-/// Mean and standard deviation of a fraction over runs: `83.1 ± 0.5 %`.
-pub(crate) fn mean_std(mean: f64, std: f64) -> String {
+/// Mean and standard deviation over runs: `83.1 ± 0.5 %`, or of an error `0.820 ± 0.031`.
+pub(crate) fn mean_std(metric: MetricKind, mean: f64, std: f64) -> String {
+    if metric.is_error() {
+        return format!("{mean:.3} ± {std:.3}");
+    }
     format!("{:.1} ± {:.1} %", 100.0 * mean, 100.0 * std)
 }
 
 /// What a recipe gives: mean and standard deviation, where there are several runs.
 pub(crate) fn over_runs(metric: &Metric) -> String {
     match metric.runs {
-        1 => format!("{} with one seed", percent(metric.mean)),
-        runs => format!("{} over {runs} seeds", mean_std(metric.mean, metric.std)),
+        1 => format!("{} with one seed", value(metric.name, metric.mean)),
+        runs => format!("{} over {runs} seeds", mean_std(metric.name, metric.mean, metric.std)),
     }
+}
+
+/// The value of a metric: a percentage, or an error as it is.
+pub(crate) fn value(metric: MetricKind, value: f64) -> String {
+    if metric.is_error() { metric.show(value) } else { percent(value) }
 }
 
 /// A fraction as a percentage: `83.1 %`.

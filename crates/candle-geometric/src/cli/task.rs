@@ -3,17 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use candle_geometric::data::{self, NodeDataset, Source};
-use candle_geometric::models::{self, Level, Pretrained};
+use candle_geometric::data::{Dataset, NodeDataset, Source};
+use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{self, Configuration, Level, Pretrained};
 use candle_geometric::nn::Mode;
 use candle_geometric::train::{metrics, preprocess};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
 
-/// Loads a model by its name, folder or repository.
-pub(crate) fn load_model(spec: &str, device: &Device) -> Result<Pretrained> {
-    let loaded = models::from_pretrained(spec, device);
+/// Loads a model of one family by its name, folder or repository.
+pub(crate) fn load_model<C: Configuration>(spec: &str, device: &Device) -> Result<Pretrained<C>> {
+    advised(spec, models::from_pretrained_as(spec, device))
+}
+
+/// The family of a model.
+pub(crate) fn family(spec: &str) -> Result<Family> {
+    advised(spec, Family::of_pretrained(spec))
+}
+
+/// The error with what would help.
+fn advised<T>(spec: &str, loaded: models::Result<T>) -> Result<T> {
     let hint = match &loaded {
         Err(models::Error::UnknownModel { .. }) => {
             "`candle-geometric list` shows the models of the zoo".into()
@@ -33,12 +43,12 @@ pub(crate) fn load_model(spec: &str, device: &Device) -> Result<Pretrained> {
 }
 
 /// Loads a data set from a folder, or from the cache (which is filled over the network when it lacks the files).
-pub(crate) fn load_data(name: &str, folder: Option<&Path>) -> Result<NodeDataset> {
+pub(crate) fn load_data(name: &str, folder: Option<&Path>) -> Result<Dataset> {
     if let Some(folder) = folder {
         ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
     }
     let source = folder.map_or(Source::Cache, |folder| Source::Folder(folder.to_path_buf()));
-    Ok(data::load(name, &source)?)
+    Ok(Dataset::load(name, &source)?)
 }
 
 /// A model on its data.
@@ -54,7 +64,7 @@ pub(crate) struct Task {
 impl Task {
     /// Loads both and runs the model once.
     pub(crate) fn load(spec: &str, folder: Option<&PathBuf>, device: &Device) -> Result<Self> {
-        let model = load_model(spec, device)?;
+        let model: Pretrained = load_model(spec, device)?;
         let entry = &model.entry;
         ensure!(
             model.model.level() == Level::Node,
@@ -62,7 +72,7 @@ impl Task {
             model.name,
             entry.model.architecture()
         );
-        let mut dataset = load_data(&entry.data.name, folder.map(PathBuf::as_path))?;
+        let mut dataset = load_data(&entry.data.name, folder.map(PathBuf::as_path))?.into_nodes()?;
         dataset.graph.x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
         let graph = &dataset.graph;
         ensure!(

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use candle_geometric::data::NodeDataset;
+use candle_geometric::data::Dataset;
+use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{
+    Configuration, HeteroModelConfig, KnowledgeModelConfig, MetricKind, ModelConfig,
+};
 use candle_geometric::train::{
-    CHECKPOINT, EpochReport, Flow, Observer, RunReport, RunsOptions, Summary, TrainConfig, TrainedRuns,
-    Trainer, export, train_runs,
+    CHECKPOINT, EpochReport, Flow, Observer, RunReport, RunsOptions, Summary, TrainConfig, Trainable,
+    TrainedRuns, Trainer, export, train_runs,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +22,7 @@ use super::Verdict;
 use super::device::DeviceName;
 use super::error::OrHint;
 use super::out::OutDir;
-use super::screen::{Screen, mean_std, percent};
+use super::screen::{Screen, mean_std, value};
 use super::task::load_data;
 
 /// Train a model, once or with several seeds, and make a folder of the zoo of the best by validation.
@@ -69,7 +73,21 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl Train {
     pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
-        let config = TrainConfig::from_file(&self.config)?;
+        let text = std::fs::read_to_string(&self.config)
+            .with_context(|| format!("cannot read {}", self.config.display()))?;
+        match TrainConfig::family(&text) {
+            Family::Graph => self.run_as::<ModelConfig>(&text, screen),
+            Family::Hetero => self.run_as::<HeteroModelConfig>(&text, screen),
+            Family::Knowledge => self.run_as::<KnowledgeModelConfig>(&text, screen),
+        }
+    }
+
+    fn run_as<C>(&self, text: &str, screen: &mut Screen) -> Result<Verdict>
+    where
+        C: Configuration + Clone + Sync,
+        Dataset: Trainable<C>,
+    {
+        let config = TrainConfig::<C>::parse_as(text, &self.config)?;
         let name = config.output.as_ref().map(|output| output.name.as_str());
         let plain = |name: &str| Path::new(name).file_name().is_some_and(|file| file == name);
         ensure!(
@@ -92,12 +110,12 @@ impl Train {
         let dataset = load_data(&config.data.name, self.data.as_deref())?;
         let trainer = Trainer::new(&config, &dataset, &self.device.open()?)
             .with_context(|| format!("cannot train with {}", self.config.display()))?;
-        let progress = Progress::new(self.runs, config.training.epochs, config.training.loss.metric())?;
+        let progress = Progress::new(self.runs, config.training.epochs, trainer.val_metric())?;
         let trained = train_runs(&trainer, &options, |_| progress.clone());
         progress.bar.finish_and_clear();
         let trained = trained?;
-        report(screen, &trained, config.training.loss.metric())?;
-        let model = save(&out, &config, &dataset, &trained, &options)?;
+        report(screen, &trained, trainer.val_metric(), trainer.metric())?;
+        let model = save(&out, &trainer, &trained, &options)?;
         writeln!(screen, "wrote {}", model.display())?;
         Ok(Verdict::Good)
     }
@@ -128,14 +146,13 @@ fn keep_earlier_runs(options: &RunsOptions) -> Result<()> {
 }
 
 /// Writes the model that validation picked: as a folder of the zoo, or the weights alone.
-fn save(
+fn save<C: Configuration + Clone>(
     out: &OutDir,
-    config: &TrainConfig,
-    dataset: &NodeDataset,
+    trainer: &Trainer<C>,
     trained: &TrainedRuns,
     options: &RunsOptions,
 ) -> Result<PathBuf> {
-    let Some(output) = &config.output else {
+    let Some(output) = &trainer.config().output else {
         let weights = safetensors::serialize(trained.picked.weights.iter(), None)?;
         out.write("model.safetensors", &weights)?;
         return Ok(out.path().join("model.safetensors"));
@@ -146,28 +163,36 @@ fn save(
         "candle-geometric train models/{name}/train.toml --seed {seed} --runs {runs} --out runs/{name}"
     );
     let folder = out.path().join(name);
-    export(&folder, config, dataset, trained, &command)?;
+    export(&folder, trainer, trained, &command)?;
     Ok(folder)
 }
 
-fn report(screen: &mut Screen, trained: &TrainedRuns, metric: &str) -> Result<()> {
+fn report(
+    screen: &mut Screen,
+    trained: &TrainedRuns,
+    val_metric: MetricKind,
+    metric: MetricKind,
+) -> Result<()> {
     let report = &trained.report;
     let rows = report.runs.iter().map(|run| {
         let mark = if run.seed == report.picked { "picked" } else { "" };
-        let test = run.test.map_or_else(|| "-".into(), |t| percent(t.metric));
+        let test = run.test.map_or_else(|| "-".into(), |t| value(metric, t.metric));
         let epochs = format!("{} of {}", run.best_epoch, run.epochs);
         let loss = format!("{:.4}", run.val.loss);
-        vec![run.seed.to_string(), epochs, loss, percent(run.val.metric), test, mark.into()]
+        vec![run.seed.to_string(), epochs, loss, value(val_metric, run.val.metric), test, mark.into()]
     });
-    let [val, test] = ["val", "test"].map(|part| format!("{part} {metric}"));
+    let [val, test] = [format!("val {val_metric}"), format!("test {metric}")];
     screen.table(&["seed", "best epoch", "val loss", &val, &test, ""], rows.collect(), &[0, 1, 2, 3, 4])?;
+    for (name, summary) in &report.more {
+        writeln!(screen, "test {name} {}", mean_std(*name, summary.mean, summary.std))?;
+    }
     let runs = report.runs.len();
     if runs == 1 {
         return Ok(());
     }
-    let shown = |s: Summary| mean_std(s.mean, s.std);
-    let test = report.test.map(|summary| format!(", {test} {}", shown(summary))).unwrap_or_default();
-    Ok(writeln!(screen, "{runs} runs: {val} {}{test}", shown(report.val))?)
+    let shown = |s: Summary, metric| mean_std(metric, s.mean, s.std);
+    let test = report.test.map(|summary| format!(", {test} {}", shown(summary, metric))).unwrap_or_default();
+    Ok(writeln!(screen, "{runs} runs: {val} {}{test}", shown(report.val, val_metric))?)
 }
 
 /// One bar for all runs: epochs of a single run, or runs done. It stands on standard error, and only on a terminal; in a
@@ -176,12 +201,12 @@ fn report(screen: &mut Screen, trained: &TrainedRuns, metric: &str) -> Result<()
 struct Progress {
     bar: ProgressBar,
     runs: usize,
-    metric: &'static str,
+    metric: MetricKind,
     done: Arc<AtomicUsize>,
 }
 
 impl Progress {
-    fn new(runs: usize, epochs: usize, metric: &'static str) -> Result<Self> {
+    fn new(runs: usize, epochs: usize, metric: MetricKind) -> Result<Self> {
         let (length, unit) = if runs == 1 { (epochs, "epochs") } else { (runs, "runs") };
         let bar = ProgressBar::new(length as u64);
         // The message is cut where the terminal ends.
@@ -200,7 +225,8 @@ impl Observer for Progress {
     }
 
     fn epoch(&mut self, report: &EpochReport) -> Flow {
-        let now = format!("loss {:.4}  val {} {}", report.loss, self.metric, percent(report.val.metric));
+        let now =
+            format!("loss {:.4}  val {} {}", report.loss, self.metric, value(self.metric, report.val.metric));
         if self.runs == 1 {
             self.bar.inc(1);
             self.bar.set_message(now);
@@ -221,7 +247,7 @@ impl Observer for Progress {
                 "val loss {:.4}, val {} {}",
                 report.val.loss,
                 self.metric,
-                percent(report.val.metric)
+                value(self.metric, report.val.metric)
             );
             // Progress that cannot be shown is no reason to stop.
             let line = format!("[{count}/{runs}] seed {}: {} epochs, {val}", report.seed, report.epochs);

@@ -51,6 +51,11 @@ impl HeteroModel for Hgt {
     }
 }
 
+impl HeteroModelConfig {
+    /// The names of the known architectures.
+    pub const ARCHITECTURES: &[&str] = &["HAN", "HGT"];
+}
+
 impl Configuration for HeteroModelConfig {
     type Model = Box<dyn HeteroModel>;
 

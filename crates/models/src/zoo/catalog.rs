@@ -12,6 +12,8 @@ pub struct CatalogEntry {
     pub name: String,
     /// One line about it.
     pub summary: String,
+    /// The name of its architecture.
+    pub architecture: String,
     /// How well it does.
     pub metric: Metric,
     /// The SHA-256 of its `config.json`.

@@ -16,7 +16,6 @@ pub(crate) enum Location {
     Hub {
         repo: String,
         /// The sums to hold one of our own models to.
-        #[cfg_attr(not(feature = "hub"), allow(dead_code))]
         pinned: Option<Box<CatalogEntry>>,
     },
 }
@@ -104,6 +103,7 @@ mod tests {
         CatalogEntry {
             name: name.into(),
             summary: String::new(),
+            architecture: "GAT".into(),
             metric: serde_json::from_value(metric).unwrap(),
             config_sha256: String::new(),
             weights_sha256: String::new(),

@@ -16,7 +16,7 @@ pub use hub::Hub;
 use locate::Location;
 
 use crate::weights;
-use crate::{Configuration, Error, ModelConfig, Result, ZooEntry};
+use crate::{Configuration, Error, HeteroModelConfig, KnowledgeModelConfig, ModelConfig, Result, ZooEntry};
 
 /// The file that describes a model.
 pub(crate) const CONFIG: &str = "config.json";
@@ -125,6 +125,47 @@ pub fn from_pretrained_as<C: Configuration>(spec: &str, device: &Device) -> Resu
             url: format!("https://huggingface.co/{repo}"),
             reason: "this program was built without the feature `hub`".into(),
         }),
+    }
+}
+
+/// The family of a model, by its architecture: which `C` to give [`from_pretrained_as`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// [`ModelConfig`].
+    Graph,
+    /// [`HeteroModelConfig`].
+    Hetero,
+    /// [`KnowledgeModelConfig`].
+    Knowledge,
+}
+
+impl Family {
+    /// Of an architecture; an unknown one counts as one of [`ModelConfig`], which will say what is known.
+    pub fn of_architecture(name: &str) -> Self {
+        if HeteroModelConfig::ARCHITECTURES.contains(&name) {
+            Self::Hetero
+        } else if KnowledgeModelConfig::ARCHITECTURES.contains(&name) {
+            Self::Knowledge
+        } else {
+            Self::Graph
+        }
+    }
+
+    /// Of the model that `spec` names, without loading it. A model on the Hub that is not of the zoo counts as one of
+    /// [`ModelConfig`].
+    ///
+    /// # Errors
+    /// If there is no such model.
+    pub fn of_pretrained(spec: &str) -> Result<Self> {
+        let architecture = match locate::locate(spec)? {
+            Location::Folder(folder) => {
+                let config = weights::read(&folder.join(CONFIG))?;
+                let value: Option<serde_json::Value> = serde_json::from_slice(&config).ok();
+                value.and_then(|v| Some(v.get("architecture")?.as_str()?.to_string()))
+            }
+            Location::Hub { pinned, .. } => pinned.map(|entry| entry.architecture),
+        };
+        Ok(architecture.map_or(Self::Graph, |name| Self::of_architecture(&name)))
     }
 }
 

@@ -5,14 +5,18 @@
 //! over the selected rows. On devices other than the CPU it is composed of stock Candle operations.
 
 mod cpu;
+mod objective;
 mod stock;
 
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use candle_geometric_models::MetricKind;
+
+pub(crate) use objective::Objective;
 
 use crate::host::each_row;
-use crate::metrics::F1Counts;
+use crate::metrics::{F1Counts, roc_auc};
 use crate::{Error, Result};
 
 /// What the nodes of a graph should be classified as.
@@ -94,7 +98,7 @@ impl Targets {
 pub struct Evaluation {
     /// The mean loss.
     pub loss: f64,
-    /// Accuracy where each node has one class, micro-F1 where it has any number of labels; in 0..=1.
+    /// What the task is measured by: accuracy where each node has one class, micro-F1 where it has any number of labels.
     pub metric: f64,
 }
 
@@ -179,6 +183,21 @@ impl MaskedLoss {
             Targets::Labels { .. } => F1Counts::f1(pieces.iter().map(|s| s.counts)),
         };
         Ok(Evaluation { loss: pieces.iter().map(|s| s.loss).sum::<f64>() / self.terms(), metric })
+    }
+
+    /// [`evaluate`](Self::evaluate) by a metric of one's choice: of two classes the area under the ROC curve, for one.
+    pub(crate) fn evaluate_by(&self, metric: MetricKind, logits: &Tensor) -> Result<Evaluation> {
+        let mut evaluation = self.evaluate(logits)?;
+        if let (MetricKind::RocAuc, Targets::Classes { labels, .. }) = (metric, &self.targets) {
+            let margin = |margins: &mut Vec<f64>, _: usize, row: &[f64]| -> Result<()> {
+                margins.push(row.get(1).copied().unwrap_or(0.0) - row.first().copied().unwrap_or(0.0));
+                Ok(())
+            };
+            let margins = each_row("logits", logits, &self.rows, margin)?.concat();
+            let positive: Vec<bool> = self.rows.iter().map(|&r| labels[r as usize] == 1).collect();
+            evaluation.metric = roc_auc(&Tensor::new(margins, &Device::Cpu)?, &positive)?;
+        }
+        Ok(evaluation)
     }
 
     /// The number of terms that the mean is over.
