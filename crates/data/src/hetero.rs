@@ -34,6 +34,37 @@ pub struct HeteroDataset {
 }
 
 impl HeteroDataset {
+    /// A graph whose nodes of type `target` have the labels `y`, without features and masks: these are public, to be set, and
+    /// [`validate`](Self::validate) checks them.
+    ///
+    /// # Errors
+    /// If there are no such nodes, or not a label for each.
+    pub fn new(
+        name: impl Into<String>,
+        graph: HeteroGraph,
+        target: impl Into<String>,
+        y: Tensor,
+        class_names: Vec<String>,
+    ) -> Result<Self> {
+        let target = target.into();
+        let nodes = graph.num_nodes(&target).unwrap_or(0);
+        let [train_mask, val_mask, test_mask] = [(); 3].map(|()| vec![false; nodes]);
+        let data = Self {
+            name: name.into(),
+            graph,
+            x: BTreeMap::new(),
+            edge_weight: BTreeMap::new(),
+            target,
+            y,
+            class_names,
+            train_mask,
+            val_mask,
+            test_mask,
+        };
+        data.validate()?;
+        Ok(data)
+    }
+
     /// Checks that the parts fit together.
     ///
     /// # Errors

@@ -90,6 +90,9 @@ fn is_zero(seed: &u64) -> bool {
 pub struct Preprocessing {
     /// What the features of each node are divided by.
     pub normalize_features: FeatureNorm,
+    /// Whether features of edges are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_edge_attr: bool,
     /// The metapaths along which a graph with types is seen: none where it is seen as it is.
     #[serde(default, skip_serializing_if = "Metapaths::is_empty")]
     pub metapaths: Metapaths,

@@ -38,6 +38,13 @@ pub enum Protocol {
         /// The share of the other graphs that is for validation.
         val: f64,
     },
+    /// Molecules by scaffold (Wu et al., *MoleculeNet*, 2018): families stay together, and rare ones are tested.
+    Scaffold {
+        /// The share for training.
+        train: f64,
+        /// The share for validation.
+        val: f64,
+    },
     /// Links at random, hidden from the model; the rest is for training.
     Links {
         /// The share of links for validation.
@@ -50,6 +57,6 @@ pub enum Protocol {
 impl Protocol {
     /// Whether runs with different seeds have different data.
     pub fn depends_on_seed(&self) -> bool {
-        *self != Self::Own
+        !matches!(self, Self::Own | Self::Scaffold { .. })
     }
 }

@@ -68,6 +68,9 @@ pub struct DataConfig {
     /// How it is divided for training, validation and testing. Default: as it says itself.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Whether features of edges are left out, for a model that takes none. Default: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_edge_attr: bool,
     /// The metapaths along which a graph with types is seen. Default: none, the graph as it is.
     #[serde(default, skip_serializing_if = "Metapaths::is_empty")]
     pub metapaths: Metapaths,
@@ -267,8 +270,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// TOML has no null: what is not set is left out.
 fn drop_nulls(value: &mut serde_json::Value) {
-    if let serde_json::Value::Object(map) = value {
-        map.retain(|_, v| !v.is_null());
-        map.values_mut().for_each(drop_nulls);
+    match value {
+        serde_json::Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }

@@ -58,6 +58,7 @@ pub fn export<C: Configuration + Clone>(
         },
         preprocessing: Preprocessing {
             normalize_features: config.data.normalize_features,
+            drop_edge_attr: config.data.drop_edge_attr,
             metapaths: config.data.metapaths.clone(),
         },
         metric: Metric {

@@ -1,6 +1,7 @@
 //! The training loop, whatever the task.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
@@ -19,7 +20,6 @@ use crate::{Error, Evaluation, Recipe, Result, Tasks, Trainable};
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// What does not change from run to run: the configuration, and the data on the device.
-#[derive(Debug)]
 pub struct Trainer<C: Configuration = ModelConfig> {
     pub(crate) config: TrainConfig<C>,
     pub(crate) hash: String,
@@ -27,6 +27,14 @@ pub struct Trainer<C: Configuration = ModelConfig> {
     pub(crate) tasks: Tasks<C::Model>,
     metric: MetricKind,
     val_metric: MetricKind,
+}
+
+impl<C: Configuration + fmt::Debug> fmt::Debug for Trainer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, device, metric, .. } = self;
+        let mut f = f.debug_struct("Trainer");
+        f.field("config", config).field("device", device).field("metric", metric).finish_non_exhaustive()
+    }
 }
 
 /// Where a run writes, and whether it goes on from there.

@@ -198,7 +198,7 @@ fn the_folder_of_the_zoo() {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let command = "candle-geometric train train.toml --runs 2";
     for dir in &dirs {
-        let entry = export(&dir.path().join("zoo"), &config, &dataset, &runs, command).unwrap();
+        let entry = export(&dir.path().join("zoo"), &trainer, &runs, command).unwrap();
         assert_eq!(entry.metric.this, runs.picked.report.test.unwrap().metric);
     }
     for name in ["model.safetensors", "runs.json", "train.toml", "README.md", "config.json"] {
@@ -229,7 +229,7 @@ fn the_card_of_a_single_run_states_no_deviation() {
     let options = RunsOptions { seed: 7, runs: 1, jobs: 1, out: None, resume: false };
     let runs = train_runs(&trainer, &options, |_| ()).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    export(dir.path(), &config, &dataset, &runs, "train").unwrap();
+    export(dir.path(), &trainer, &runs, "train").unwrap();
     let card = std::fs::read_to_string(dir.path().join("README.md")).unwrap();
     assert!(card.contains("One run, with seed 7") && !card.contains('±'), "{card}");
 }

@@ -46,6 +46,9 @@ impl Trainable<ModelConfig> for GraphDataset {
         let metric = recipe.metric(metrics, "these labels")?;
         let mut data = self.clone();
         data.x = preprocess(&self.x, recipe.normalize_features)?;
+        if recipe.drop_edge_attr {
+            data.edge_attr = None;
+        }
         let shared =
             Arc::new(Shared { data, device: device.clone(), loss, metric, batch_size: recipe.batch_size });
         let (protocol, recipe) = (recipe.protocol, recipe.clone());

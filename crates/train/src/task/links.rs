@@ -29,7 +29,7 @@ pub(super) fn tasks(
 ) -> Result<Tasks<Model>> {
     let features = dataset.graph.num_features();
     check_widths(&dataset.name, &[("model.in_channels", features, model.in_channels())])?;
-    recipe.loss(&[], "the reconstruction of edges")?;
+    recipe.no_loss("the reconstruction of edges")?;
     let inputs = Arc::new(Inputs::new(dataset, recipe, device)?);
     if recipe.task == TaskKind::Clustering {
         if recipe.protocol != Protocol::Own {

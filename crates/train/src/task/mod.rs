@@ -83,6 +83,8 @@ pub struct Recipe {
     pub protocol: Protocol,
     /// What the features of each node are divided by.
     pub normalize_features: FeatureNorm,
+    /// Whether features of edges are left out.
+    pub drop_edge_attr: bool,
     /// How many graphs, or questions, are in a batch; 0 for all at once.
     pub batch_size: usize,
     /// The metapaths that a graph with types is seen along; none for the graph as it is.
@@ -99,6 +101,7 @@ impl Recipe {
             metric: t.metric,
             protocol: d.protocol,
             normalize_features: d.normalize_features,
+            drop_edge_attr: d.drop_edge_attr,
             batch_size: t.batch_size,
             metapaths: d.metapaths.clone(),
         }
@@ -112,6 +115,7 @@ impl Recipe {
             metric: Some(entry.metric.name),
             protocol: entry.data.protocol,
             normalize_features: entry.preprocessing.normalize_features,
+            drop_edge_attr: entry.preprocessing.drop_edge_attr,
             batch_size: 256,
             metapaths: entry.preprocessing.metapaths.clone(),
         }
@@ -120,6 +124,16 @@ impl Recipe {
     /// The loss, one of those that are possible, of which the first is the default.
     fn loss(&self, possible: &[LossKind], labels: &str) -> Result<LossKind> {
         one_of("training.loss", self.loss, possible, labels, |l| l.name().to_string())
+    }
+
+    /// For what has a loss of its own.
+    fn no_loss(&self, of: &str) -> Result<()> {
+        match self.loss {
+            None => Ok(()),
+            Some(loss) => {
+                Err(Error::invalid("training.loss", format!("none: {of} has its own"), loss.name()))
+            }
+        }
     }
 
     /// The metric, as [`loss`](Self::loss).
@@ -213,6 +227,16 @@ impl Trainable<ModelConfig> for Dataset {
     ) -> Result<Tasks<Box<dyn GraphModel>>> {
         match self {
             Dataset::Nodes(data) => data.tasks(model, recipe, device),
+            #[cfg(feature = "smiles")]
+            Dataset::Molecules(molecules) => match recipe.protocol {
+                Protocol::Scaffold { train, val } => {
+                    let split =
+                        molecules.scaffold_split(train, val, &candle_geometric_data::molecules::Chematic)?;
+                    let recipe = Recipe { protocol: Protocol::Own, ..recipe.clone() };
+                    molecules.graphs.clone().with_split(split)?.tasks(model, &recipe, device)
+                }
+                _ => molecules.graphs.tasks(model, recipe, device),
+            },
             other => other.clone().into_graphs()?.tasks(model, recipe, device),
         }
     }

@@ -64,10 +64,11 @@ impl Inputs {
     pub(super) fn new(dataset: &NodeDataset, recipe: &Recipe, device: &Device) -> Result<Self> {
         let graph = &dataset.graph;
         let x = preprocess(&graph.x, recipe.normalize_features)?;
+        let edge_attr = graph.edge_attr.as_ref().filter(|_| !recipe.drop_edge_attr);
         Ok(Self {
             x: x.to_dtype(DType::F32)?.to_device(device)?,
             edges: graph.edge_index.clone(),
-            edge_attr: graph.edge_attr.as_ref().map(|a| a.to_device(device)).transpose()?,
+            edge_attr: edge_attr.map(|a| a.to_device(device)).transpose()?,
         })
     }
 

@@ -33,7 +33,7 @@ impl Trainable<KnowledgeModelConfig> for KnowledgeGraph {
         if recipe.protocol != Protocol::Own {
             return Err(recipe.unsuited("facts (own)"));
         }
-        recipe.loss(&[], "the questions of a knowledge graph")?;
+        recipe.no_loss("the completion of a knowledge graph")?;
         recipe.metric(&[MetricKind::Mrr], "the ranks of answers")?;
         let mut answers: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
         for [head, relation, tail] in self.questions(&self.train, true) {
