@@ -144,7 +144,9 @@ impl Dataset {
                         node: need("node.dat")?,
                         link: need("link.dat")?,
                         label: need("label.dat")?,
-                        label_test: need("label.dat.test_full")?,
+                        label_test: get(hgb::TEST)
+                            .or(get(hgb::TEST_FULL))
+                            .map_or_else(|| need(hgb::TEST), Ok)?,
                     };
                     Self::Hetero(hgb::parse(name, files)?)
                 }

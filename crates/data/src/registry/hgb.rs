@@ -30,10 +30,10 @@ static HGB_ACM: [FileInfo; 5] = [
         "5b833a59cf52bde5e9312eee25f26f9b8ea95a44066bfbfa097a8eed7af3dee0",
     ),
     file_at(
-        "HGB/ACM/label.dat.test_full",
-        "HGB/ACM.zip!label.dat.test_full",
-        20452,
-        "98060415a7db1c5d87cb21796ebb0dbf78c56f3dd750e796e04ce61f2aab6c68",
+        "HGB/ACM/label.dat.test",
+        "HGB/ACM.zip!label.dat.test",
+        10229,
+        "34e5acdec329264d5493005b5331f9405dbe5367584903c3101270c480353607",
     ),
 ];
 static HGB_DBLP: [FileInfo; 1] =
@@ -56,7 +56,7 @@ pub(super) static DATASETS: &[DatasetInfo] = &[
             edges: 547872,
             features: 1902,
             classes: 3,
-            split: [907, 0, 2118],
+            split: [907, 0, 1059],
         },
     },
     DatasetInfo {
@@ -75,7 +75,7 @@ pub(super) static DATASETS: &[DatasetInfo] = &[
             edges: 239566,
             features: 334,
             classes: 4,
-            split: [1217, 0, 2840],
+            split: [1217, 0, 1420],
         },
     },
 ];

@@ -43,7 +43,14 @@ fn names(format: Format, name: &str) -> Vec<String> {
         }
         // Plain or not, under one name.
         Format::Snap => with(&["*.txt"]),
-        Format::Hgb => with(&["info.dat", "node.dat", "link.dat", "label.dat", "label.dat.test_full"]),
+        Format::Hgb => with(&[
+            "info.dat",
+            "node.dat",
+            "link.dat",
+            "label.dat",
+            "label.dat.test?",
+            "label.dat.test_full?",
+        ]),
         Format::Rdf => with(&["*_stripped.nt.gz", "trainingSet.tsv", "testSet.tsv"]),
         Format::Molecules => with(&["*.csv"]),
         Format::Triples => with(&["train.txt", "valid.txt", "test.txt"]),

@@ -129,6 +129,29 @@ fn snap_edge_lists() {
     }
 }
 
+/// The labels for testing are the nodes' own: papers that share an author are about the same. (Those in `label.dat.test_full`
+/// agree no more than by chance.)
+#[test]
+fn hgb_test_labels_are_true() {
+    let Some(source) = shared("hgb") else { return };
+    let acm = Dataset::load("hgb-acm", &source).unwrap().into_hetero().unwrap();
+    let path =
+        [("paper", "to", "author"), ("author", "to", "paper")].map(candle_geometric_graph::EdgeType::from);
+    let joined = acm.metapath(&path).unwrap();
+    let labels: Vec<u32> = acm.y.to_vec1().unwrap();
+    let (mut right, mut all) = (0, 0);
+    for node in (0..labels.len()).filter(|&node| acm.test_mask[node]) {
+        let mut votes = [0; 3];
+        let others = joined.by_destination().neighbors(node).iter().map(|&j| j as usize);
+        others.filter(|&j| acm.train_mask[j]).for_each(|j| votes[labels[j] as usize] += 1);
+        if votes != [0; 3] {
+            let most = (0..3).max_by_key(|&class| votes[class]).unwrap();
+            (right, all) = (right + usize::from(most == labels[node] as usize), all + 1);
+        }
+    }
+    assert!(all > 600 && right * 10 > all * 8, "{right} of {all}");
+}
+
 #[test]
 fn hgb() {
     let Some(source) = shared("hgb") else { return };
