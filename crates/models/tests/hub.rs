@@ -156,7 +156,7 @@ fn an_own_model_is_held_to_the_catalogue() {
     let files = repository();
     let config: serde_json::Value = serde_json::from_slice(&files[&url("config.json")]).unwrap();
     let entry = json!({
-        "name": "gat", "summary": "", "metric": config["metric"], "weights_sha256": config["weights"]["sha256"],
+        "name": "gat", "summary": "", "architecture": config["architecture"], "metric": config["metric"], "weights_sha256": config["weights"]["sha256"],
         "config_sha256": "0".repeat(64)
     });
     let entry: CatalogEntry = serde_json::from_value(entry).unwrap();
