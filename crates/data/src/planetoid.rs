@@ -5,8 +5,10 @@
 //! of `test.index` names. Labels likewise, one-hot, in `ally` and `ty`. What is done with them is what PyG does:
 //!
 //! - duplicate edges and self-loops are removed (Pubmed has 3: hence 88648 edges, not 88651);
-//! - nodes between the test nodes that have neither features nor label (15 isolated ones in Citeseer) get a row of
-//!   zeros and class 0, and are in no mask;
+//! - nodes between the test nodes that have neither features nor label get a row of zeros and class 0, and are in no
+//!   mask. Of Citeseer's 1015 nodes behind `allx`, 15 isolated ones are such: the test mask has the 1000 that
+//!   `test.index` names, as in PyG and in the loader of Kipf and Welling (2017), because of the others nobody knows
+//!   the class;
 //! - the split is: the first nodes, as many as `y` has rows (20 per class), for training, the next 500 for
 //!   validation, the nodes of `test.index` for testing.
 
