@@ -43,6 +43,10 @@ mod normalize;
 pub mod npz;
 mod numpy;
 pub mod numpy_graph;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "parquet")]
+pub mod parquet_graph;
 pub mod planetoid;
 pub mod ppi;
 mod raw_graph;
@@ -53,6 +57,7 @@ pub mod snap;
 mod source;
 pub mod splits;
 mod stats;
+pub mod tables;
 mod text;
 pub mod tu;
 

@@ -9,9 +9,10 @@ use std::io::Read;
 
 use oxttl::NTriplesParser;
 
-use crate::csv_graph::Table;
+use crate::csv_graph::CsvTable;
 use crate::knowledge_graph::{KnowledgeGraph, Triple};
 use crate::names::Names;
+use crate::tables::{Row, Table};
 use crate::text::{shown, without_mark};
 use crate::{Error, Result, inflate};
 
@@ -43,17 +44,17 @@ pub fn parse(
     let numbers: HashMap<&str, u32> = facts.entities.iter().map(String::as_str).zip(0..).collect();
     let mut seen = HashSet::new();
     let mut read = |file: &str, bytes: &[u8]| {
-        let mut table = Table::open(file, bytes, b'\t')?;
+        let mut table = CsvTable::open(file, bytes, b'\t')?;
         let (entity, label) = (table.column(entity)?, table.column(label)?);
         let mut labels = Vec::new();
         while let Some(row) = table.next()? {
             let address = row.text(entity)?;
             let number = numbers.get(format!("<{address}>").as_str()).copied();
-            let number = number.ok_or_else(|| row.error(format!("{:?} is in no fact", shown(address))))?;
+            let number = number.ok_or_else(|| row.error(format!("{:?} is in no fact", shown(&address))))?;
             if !seen.insert(number) {
-                return Err(row.error(format!("{:?} has two labels", shown(address))));
+                return Err(row.error(format!("{:?} has two labels", shown(&address))));
             }
-            labels.push((number, row.text(label)?.to_string()));
+            labels.push((number, row.text(label)?.into_owned()));
         }
         Ok(labels)
     };

@@ -1,14 +1,16 @@
 //! Tables of molecules: a small one, hostile ones, and the real ones.
 #![cfg(feature = "smiles")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
 
 use std::path::Path;
 
 use candle_geometric_data::Error;
 use candle_geometric_data::molecules::moleculenet::parse;
 use candle_geometric_data::molecules::{Chematic, Columns, Molecules};
-
-const COLUMNS: Columns<'_> = Columns { smiles: "smiles", tasks: &["active, or not", "toxic"] };
+use common::bodies::{SMILES_COLUMNS, molecules};
+use common::hostile::hostile;
 
 const TABLE: &str = "\u{feff}\"active, or not\",name,toxic,smiles\r\n\
     1,\"ethanol, alcohol\",,CCO \r\n\
@@ -17,7 +19,7 @@ const TABLE: &str = "\u{feff}\"active, or not\",name,toxic,smiles\r\n\
     -2,salt,1e3,[Na+].[Cl-]\r\n";
 
 fn read(table: &str) -> Result<Molecules, Error> {
-    parse("small", table.as_bytes(), &COLUMNS, &Chematic)
+    molecules(&[table.into()])
 }
 
 #[test]
@@ -64,23 +66,13 @@ fn what_is_wrong_with_a_table_is_told_with_its_line() {
         let message = read(&table).unwrap_err().to_string();
         assert!(parts.iter().all(|part| message.contains(part)), "{table:?}: {message}");
     }
-    let latin = parse("small", b"\"active, or not\",toxic,smiles\n1,0,C\xe9\n", &COLUMNS, &Chematic);
+    let latin = parse("small", b"\"active, or not\",toxic,smiles\n1,0,C\xe9\n", &SMILES_COLUMNS, &Chematic);
     assert!(latin.unwrap_err().to_string().contains("line 2: expected UTF-8"));
 }
 
-/// Nothing panics, whatever is cut off or changed.
 #[test]
 fn damaged_tables() {
-    for end in 0..TABLE.len() {
-        let _ = parse("small", &TABLE.as_bytes()[..end], &COLUMNS, &Chematic);
-    }
-    for at in 0..TABLE.len() {
-        for bit in [0x01, 0x08, 0x40, 0x80] {
-            let mut bytes = TABLE.as_bytes().to_vec();
-            bytes[at] ^= bit;
-            let _ = parse("small", &bytes, &COLUMNS, &Chematic);
-        }
-    }
+    hostile("moleculenet", &[TABLE.into()]);
 }
 
 /// The counts that RDKit gives.

@@ -4,6 +4,7 @@
 mod common;
 
 use candle_geometric_data::{linqs, npz};
+use common::hostile::hostile;
 use common::{archive, le, npy};
 
 const CONTENT: &str = "31\t0\t1\t1\tTheory\n7\t1\t0\t0\tCase_Based\n100\t0\t0\t1\tTheory\n";
@@ -37,10 +38,7 @@ fn linqs_lines_that_make_no_sense_are_named() {
         let error = linqs::parse("made", content, cites).unwrap_err().to_string();
         assert!(error.contains(message), "{error:?} lacks {message:?}");
     }
-    for length in 0..CONTENT.len() {
-        let _ = linqs::parse("made", &CONTENT.as_bytes()[..length], b"7\t31\n")
-            .map(|made| made.graph.validate().unwrap());
-    }
+    hostile("linqs", &[CONTENT.into(), b"7\t31\n100\t7\n".to_vec()]);
 }
 
 /// Three nodes with the edges 0→1, 0→2, 1→0, 2→2, and the features [[1, 0], [0, 0], [0, 2]].
@@ -127,6 +125,7 @@ fn npz_arrays_that_make_no_sense_are_named() {
 #[test]
 fn damaged_npz_files_are_errors() {
     let whole = archive(&parts(), false);
+    hostile("npz", std::slice::from_ref(&whole));
     for length in 0..whole.len() {
         assert!(npz::parse("made", &whole[..length]).is_err(), "cut to {length} of {} bytes", whole.len());
     }

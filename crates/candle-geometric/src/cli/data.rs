@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use candle_geometric::data::csv_graph::Columns;
 use candle_geometric::data::registry::{Format, find};
+use candle_geometric::data::tables::Columns;
 use candle_geometric::data::{Dataset, DatasetInfo, NodeIds, Source, Stats, datasets, graph_file, import};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -300,24 +300,24 @@ fn details(dataset: &Dataset) -> Result<Vec<(&'static str, String)>> {
   candle-geometric data import wiki-Vote.txt --out wiki.safetensors
   candle-geometric data import edges.csv --nodes nodes.csv --x age,height --y kind --out graph.safetensors
 
-Read are, by the end of the name: .txt, .tsv, .edges, .el (two numbers per line; also .gz), .csv, .mtx, .graphml, .npy, .npz
-and .safetensors.")]
+Read are, by the end of the name: .txt, .tsv, .edges, .el (two numbers per line; also .gz), .csv, .parquet (built
+with the feature `parquet`), .mtx, .graphml, .npy, .npz and .safetensors.")]
 struct Import {
     /// The file with the edges
     path: PathBuf,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// A table of nodes, beside a .csv of edges
-    #[arg(long, value_name = "CSV")]
+    /// A table of nodes, beside a .csv or .parquet of edges
+    #[arg(long, value_name = "FILE")]
     nodes: Option<PathBuf>,
-    /// The column of the sources, in a .csv
+    /// The column of the sources, in a .csv or .parquet
     #[arg(long, default_value = "source", value_name = "COLUMN")]
     source: String,
-    /// The column of the destinations, in a .csv
+    /// The column of the destinations, in a .csv or .parquet
     #[arg(long, default_value = "target", value_name = "COLUMN")]
     target: String,
-    /// Columns of features of edges, in a .csv
+    /// Columns of features of edges, in a .csv or .parquet
     #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
     edge_attr: Vec<String>,
     /// The column of names, in the table of nodes

@@ -1,6 +1,10 @@
 //! Writers of small files in the formats that the tests read.
 #![allow(dead_code)] // every test file uses its own part
 
+pub(crate) mod bodies;
+pub(crate) mod corpus;
+pub(crate) mod hostile;
+
 use std::io::{Cursor, Write};
 
 /// Writes protocol-2 pickles as Python 2 wrote them for numpy and scipy objects: byte strings for text, arrays by

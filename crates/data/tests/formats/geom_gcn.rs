@@ -1,8 +1,8 @@
-use candle_geometric_data::geom_gcn::parse;
-use candle_geometric_data::{NodeDataset, Result};
+use candle_geometric_data::NodeDataset;
 
+use crate::common::bodies::geom_gcn as read;
+use crate::common::hostile::{hostile, windows};
 use crate::common::{archive, npy};
-use crate::hostile::{hostile, windows};
 
 fn split(descr: &str, train: [u8; 3]) -> Vec<u8> {
     let mask = |bytes: &[u8]| npy(descr, false, &[3], bytes);
@@ -20,10 +20,6 @@ fn files(listed: bool) -> Vec<Vec<u8>> {
     };
     let edges = "node_id\tnode_id\n2\t0\n1\t1\n0\t1\n2\t0\n";
     vec![nodes.into(), edges.into(), split("|u1", [1, 0, 1]), split("|b1", [0, 0, 1])]
-}
-
-fn read(files: &[Vec<u8>]) -> Result<NodeDataset> {
-    parse("made", &files[0], &files[1], &[&files[2], &files[3]])
 }
 
 #[test]
@@ -65,6 +61,6 @@ fn damaged_files() {
     for listed in [false, true] {
         let content = |d: NodeDataset| (d.graph.x.to_vec2::<f32>().unwrap(), d.labels().unwrap(), d.splits);
         windows(&files(listed)[..2], |f| read(&[f, &files(listed)[2..]].concat()).map(content));
-        hostile(&files(listed), read, |made| made.graph.validate().unwrap());
+        hostile("geom_gcn", &files(listed));
     }
 }

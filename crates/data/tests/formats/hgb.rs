@@ -1,10 +1,11 @@
 use std::io::{Cursor, Write};
 
-use candle_geometric_data::hgb::{Hgb, parse, parse_zip};
-use candle_geometric_data::{HeteroDataset, Result};
+use candle_geometric_data::HeteroDataset;
+use candle_geometric_data::hgb::parse_zip;
 use candle_geometric_graph::EdgeType;
 
-use crate::hostile::{hostile, windows};
+use crate::common::bodies::hgb as read;
+use crate::common::hostile::{hostile, windows};
 
 const INFO: &str = r#"{"node.dat": {"node type": {"0": "paper", "1": "author"}},
 "link.dat": {"link type": {"0": {"start": "0", "end": 1, "meaning": "paper-author"},
@@ -22,11 +23,6 @@ fn files() -> Vec<Vec<u8>> {
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec()
-}
-
-fn read(files: &[Vec<u8>]) -> Result<HeteroDataset> {
-    let [info, node, link, label, label_test] = files else { panic!("five files") };
-    parse("made", Hgb { info, node, link, label, label_test })
 }
 
 #[test]
@@ -117,7 +113,7 @@ fn zipped() -> Vec<u8> {
 fn damaged_files() {
     let content = |d: HeteroDataset| (d.y.to_vec1::<u32>().unwrap(), d.x["paper"].to_vec2::<f32>().unwrap());
     windows(&files(), |f| read(f).map(content));
-    hostile(&files(), read, |made| made.validate().unwrap());
+    hostile("hgb", &files());
     assert_eq!(content(parse_zip("made", &zipped()).unwrap()), content(read(&files()).unwrap()));
-    hostile(&[zipped()], |f| parse_zip("made", &f[0]), |made| made.validate().unwrap());
+    hostile("hgb_zip", &[zipped()]);
 }

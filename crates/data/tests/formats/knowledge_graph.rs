@@ -1,16 +1,12 @@
-use candle_geometric_data::Result;
-use candle_geometric_data::knowledge_graph::{KnowledgeGraph, parse};
+use candle_geometric_data::knowledge_graph::parse;
 
-use crate::hostile::{hostile, windows};
+use crate::common::bodies::triples as read;
+use crate::common::hostile::{hostile, windows};
 
 fn files() -> Vec<Vec<u8>> {
     ["b\tr 1\ta\na\tq\ta\nb\tr 1\tc\nb\tr 1\ta\n", "d\tr 1\ta\n", "b\tr 1\td\n"]
         .map(|t| t.as_bytes().to_vec())
         .to_vec()
-}
-
-fn read(files: &[Vec<u8>]) -> Result<KnowledgeGraph> {
-    parse("made", &files[0], &files[1], &files[2])
 }
 
 #[test]
@@ -53,8 +49,5 @@ fn lines_that_make_no_sense_are_named() {
 #[test]
 fn damaged_files() {
     windows(&files(), read);
-    hostile(&files(), read, |graph| {
-        graph.edges(true).unwrap();
-        graph.known(true);
-    });
+    hostile("triples", &files());
 }

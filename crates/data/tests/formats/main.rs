@@ -3,13 +3,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod corpus;
 mod geom_gcn;
 mod graphsage;
 mod heterophilous;
 mod hgb;
-mod hostile;
 mod knowledge_graph;
 mod own;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod ppi;
 #[cfg(feature = "rdf")]
 mod rdf;

@@ -1,8 +1,8 @@
-use candle_geometric_data::ppi::{Part, parse};
-use candle_geometric_data::{GraphDataset, Level, Result};
+use candle_geometric_data::Level;
 
+use crate::common::bodies::ppi as read;
+use crate::common::hostile::hostile;
 use crate::common::{le, npy};
-use crate::hostile::hostile;
 
 /// A part of nodes with these graphs: the nodes in a line, features `first, first + 1, …`, one of two labels each.
 fn part(graphs: &[i64], first: usize) -> Vec<Vec<u8>> {
@@ -19,16 +19,6 @@ fn part(graphs: &[i64], first: usize) -> Vec<Vec<u8>> {
 
 fn files() -> Vec<Vec<u8>> {
     [part(&[1, 1, 1, 2, 2], 0), part(&[3], 5), part(&[4, 4], 6)].concat()
-}
-
-fn read(files: &[Vec<u8>]) -> Result<GraphDataset> {
-    let part = |p: usize| Part {
-        graph: &files[4 * p],
-        feats: &files[4 * p + 1],
-        labels: &files[4 * p + 2],
-        graph_id: &files[4 * p + 3],
-    };
-    parse("made", [part(0), part(1), part(2)])
 }
 
 #[test]
@@ -89,5 +79,5 @@ fn parts_that_do_not_fit_are_named() {
 
 #[test]
 fn damaged_files() {
-    hostile(&files(), read, |made| drop(made.batch(&(0..made.len()).collect::<Vec<_>>()).unwrap()));
+    hostile("ppi", &files());
 }

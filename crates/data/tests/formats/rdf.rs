@@ -1,9 +1,7 @@
 use std::io::Write;
 
-use candle_geometric_data::Result;
-use candle_geometric_data::rdf::{EntityDataset, parse};
-
-use crate::hostile::{hostile, windows};
+use crate::common::bodies::rdf as read;
+use crate::common::hostile::{hostile, windows};
 
 fn files() -> Vec<Vec<u8>> {
     [
@@ -14,10 +12,6 @@ fn files() -> Vec<Vec<u8>> {
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec()
-}
-
-fn read(files: &[Vec<u8>]) -> Result<EntityDataset> {
-    parse("made", &files[0], [&files[1], &files[2]], ["person", "group"])
 }
 
 #[test]
@@ -60,5 +54,5 @@ fn lines_that_make_no_sense_are_named() {
 #[test]
 fn damaged_files() {
     windows(&files(), read);
-    hostile(&files(), read, |made| drop(made.facts.edges(true).unwrap()));
+    hostile("rdf", &files());
 }

@@ -1,17 +1,8 @@
+use candle_geometric_data::GraphDataset;
 use candle_geometric_data::tu::{Options, Tu, parse};
-use candle_geometric_data::{GraphDataset, Result};
 
-use crate::hostile::{hostile, windows};
-
-const NAMES: [&str; 7] = [
-    "DS_A.txt",
-    "DS_graph_indicator.txt",
-    "DS_graph_labels.txt",
-    "DS_node_labels.txt",
-    "DS_node_attributes.txt",
-    "DS_edge_labels.txt",
-    "DS_edge_attributes.txt",
-];
+use crate::common::bodies::{TU_NAMES, tu as read};
+use crate::common::hostile::{hostile, windows};
 
 /// Graph 1: 1-2 (one direction twice), 3 alone. Graph 2: 4-5 and a self-loop. Graph 3: 6 alone.
 fn files() -> Vec<Vec<u8>> {
@@ -25,11 +16,6 @@ fn files() -> Vec<Vec<u8>> {
         "1\n2\n3\n4\n5\n6\n",
     ];
     files.map(|text| text.as_bytes().to_vec()).to_vec()
-}
-
-fn read(files: &[Vec<u8>], options: Options) -> Result<GraphDataset> {
-    let named: Vec<_> = NAMES.iter().copied().zip(files.iter().map(Vec::as_slice)).collect();
-    parse("made", Tu::from_files(&named)?, options)
 }
 
 const ALL: Options = Options { use_node_attr: true, use_edge_attr: true };
@@ -46,7 +32,7 @@ fn content(d: &GraphDataset) -> Content {
 
 #[test]
 fn labels_are_one_hot_behind_the_attributes() {
-    let made = read(&files(), ALL).unwrap();
+    let made = read(&files()).unwrap();
     let (graphs, x, edge_attr, y) = content(&made);
     assert_eq!(graphs, [vec![(0, 1), (1, 0)], vec![(0, 1), (1, 0)], vec![]]);
     assert_eq!(made.node_ptr(), [0, 3, 5, 6]);
@@ -70,8 +56,10 @@ fn labels_are_one_hot_behind_the_attributes() {
 
 #[test]
 fn without_attributes_as_pyg_and_without_labels_degrees() {
-    assert_eq!(read(&files(), Options::default()).unwrap().num_features(), 3);
     let files = files();
+    let named: Vec<_> = TU_NAMES.iter().copied().zip(files.iter().map(Vec::as_slice)).collect();
+    let without = parse("made", Tu::from_files(&named).unwrap(), Options::default()).unwrap();
+    assert_eq!(without.num_features(), 3);
     let bare = Tu { a: &files[0], graph_indicator: &files[1], ..Tu::default() };
     let made = parse("made", bare, ALL).unwrap();
     let (one, none) = (vec![0., 1.], vec![1., 0.]);
@@ -136,7 +124,7 @@ fn lines_that_make_no_sense_are_named() {
     for (file, contents, message) in cases {
         let mut files = files();
         files[file] = contents.as_bytes().to_vec();
-        let error = read(&files, ALL).unwrap_err().to_string();
+        let error = read(&files).unwrap_err().to_string();
         assert!(error.contains(message), "{error:?} lacks {message:?}");
     }
     let billions = Tu { a: b"", graph_indicator: b"1\n4000000000\n", ..Tu::default() };
@@ -145,13 +133,6 @@ fn lines_that_make_no_sense_are_named() {
 
 #[test]
 fn damaged_files() {
-    windows(&files(), |files| read(files, ALL).map(|made| content(&made)));
-    hostile(
-        &files(),
-        |files| read(files, ALL),
-        |made| {
-            let all: Vec<usize> = (0..made.len()).collect();
-            assert_eq!(made.batch(&all).unwrap().structure.edges().num_edges(), made.num_edges());
-        },
-    );
+    windows(&files(), |files| read(files).map(|made| content(&made)));
+    hostile("tu", &files());
 }

@@ -4,6 +4,9 @@ use candle_geometric_data::Result;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::bodies;
+use super::corpus::seed;
+
 /// What stands in a number's place: none of it may be believed.
 const WRONG: [&str; 12] = [
     "-1",
@@ -20,16 +23,19 @@ const WRONG: [&str; 12] = [
     "\"",
 ];
 
-/// Hands damaged versions of `files` to `parse`, and what it makes of them to `check`. Neither may panic.
+/// Hands damaged versions of `files` to the body of this name, which may not panic.
 ///
 /// Each file is cut at every length, emptied, given other separators and ends of lines, has every word replaced by numbers
-/// that make no sense, and has random bytes changed, put in and taken out.
-pub(crate) fn hostile<T>(files: &[Vec<u8>], parse: impl Fn(&[Vec<u8>]) -> Result<T>, check: impl Fn(T)) {
-    parse(files).map(&check).expect("the undamaged files are read");
+/// that make no sense, and has random bytes changed, put in and taken out. With `UPDATE_CORPUS=1` the undamaged files also
+/// go to the corpus of the fuzz target.
+pub(crate) fn hostile(name: &str, files: &[Vec<u8>]) {
+    let run = bodies::find(name).run;
+    run(files).expect("the undamaged files are read");
+    seed(name, files);
     let with = |file: usize, contents: Vec<u8>| {
         let mut damaged = files.to_vec();
         damaged[file] = contents;
-        let _ = parse(&damaged).map(&check);
+        let _ = run(&damaged);
     };
     for (f, contents) in files.iter().enumerate() {
         for length in 0..contents.len() {
@@ -64,7 +70,7 @@ pub(crate) fn hostile<T>(files: &[Vec<u8>], parse: impl Fn(&[Vec<u8>]) -> Result
                 _ => {}
             }
         }
-        let _ = parse(&damaged).map(&check);
+        let _ = run(&damaged);
         Ok(())
     });
     edited.unwrap();
