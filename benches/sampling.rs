@@ -11,22 +11,9 @@ use candle_geometric::graph::generators::{RMat, r_mat};
 use candle_geometric::graph::rng::{Generator, Stream};
 use candle_geometric::graph::sampling::{NeighborSampler, NeighborSamplerConfig};
 use candle_geometric::graph::transforms::{Points, knn_graph};
+use candle_geometric_benches::graphs::random_edges;
 use candle_geometric_benches::meter;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-
-/// Uniform random edges, as SplitMix64 gives them: `peers/sampling.py` makes the same.
-fn random_edges(num_nodes: usize, num_edges: usize) -> (Vec<u32>, Vec<u32>) {
-    let number = |k: u64| {
-        let mut z = (k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ z >> 31) % num_nodes as u64) as u32
-    };
-    (
-        (0..num_edges as u64).map(|e| number(2 * e)).collect(),
-        (0..num_edges as u64).map(|e| number(2 * e + 1)).collect(),
-    )
-}
 
 fn sampling(c: &mut Criterion) {
     let num_edges = std::env::var("BENCH_EDGES").map_or(10_000_000, |text| text.parse().unwrap());

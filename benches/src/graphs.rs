@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use candle_geometric::graph::rng::Stream;
+use candle_geometric::graph::generators::{RMat, r_mat};
+use candle_geometric::graph::transforms::add_self_loops;
 use candle_geometric::graph::{self, EdgeIndex};
 use safetensors::SafeTensors;
 
@@ -49,34 +50,25 @@ impl Case {
     }
 }
 
-/// A power-law graph: R-MAT (Chakrabarti, Zhan, Faloutsos 2004) with the Graph500 probabilities; with self-loops on
-/// every node, or without.
+/// The ends of uniform random edges, as SplitMix64 gives them: `peers/sampling.py` makes the same.
+pub fn random_edges(num_nodes: usize, num_edges: usize) -> (Vec<u32>, Vec<u32>) {
+    let number = |k: u64| {
+        let mut z = (k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ z >> 31) % num_nodes as u64) as u32
+    };
+    (
+        (0..num_edges as u64).map(|e| number(2 * e)).collect(),
+        (0..num_edges as u64).map(|e| number(2 * e + 1)).collect(),
+    )
+}
+
+/// A power-law graph: R-MAT with the Graph500 probabilities; with one more self-loop on every node, or without.
 ///
 /// # Errors
 /// If there are edges but no nodes, or too many of either for 32 bits.
 pub fn power_law(nodes: usize, random_edges: usize, self_loops: bool) -> graph::Result<EdgeIndex> {
-    let mut q = Stream::named(1, "r-mat").sequence();
-    let bits = nodes.next_power_of_two().trailing_zeros();
-    let (mut source, mut destination) = (Vec::new(), Vec::new());
-    while nodes > 0 && source.len() < random_edges {
-        let (mut s, mut d) = (0u32, 0u32);
-        for _ in 0..bits {
-            let (a, b) = match q.below(100) {
-                0..57 => (0, 0),
-                57..76 => (0, 1),
-                76..95 => (1, 0),
-                _ => (1, 1),
-            };
-            (s, d) = (s << 1 | a, d << 1 | b);
-        }
-        if s.max(d) < nodes as u32 {
-            source.push(s);
-            destination.push(d);
-        }
-    }
-    if self_loops {
-        source.extend(0..nodes as u32);
-        destination.extend(0..nodes as u32);
-    }
-    EdgeIndex::new(source, destination, nodes)
+    let edges = r_mat(nodes, random_edges, RMat::default(), 1)?;
+    if self_loops { Ok(add_self_loops(&edges)?.edges) } else { Ok(edges) }
 }

@@ -1,4 +1,6 @@
 //! A graph in one safetensors file, which loads at once: no text is parsed, and what the file says is checked in one pass.
+//! The file is read as a whole, not mapped into memory, for which this crate would need `unsafe`: the most memory that loading
+//! takes is twice that of the edges (`benches/graph_file.rs`).
 //!
 //! | tensor | shape | type |
 //! |---|---|---|
@@ -122,18 +124,16 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
         return Err(bad(format!("version {} of graph files, the newest known is 1", header.version)));
     }
     let view = |name: &str| tensors.tensor(name).ok();
-    let words = |name: &str, view: &TensorView<'_>| match view.dtype() {
-        Dtype::U32 => {
-            Ok(view.data().as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect::<Vec<_>>())
-        }
-        other => Err(bad(format!("{name}: expected U32, got {other:?}"))),
-    };
     let edges = view("edge_index").ok_or_else(|| bad("there is no edge_index".into()))?;
     let &[2, e] = edges.shape() else {
         return Err(bad(format!("edge_index: expected shape [2, E], got {:?}", edges.shape())));
     };
-    let mut source = words("edge_index", &edges)?;
-    let destination = source.split_off(e);
+    if edges.dtype() != Dtype::U32 {
+        return Err(bad(format!("edge_index: expected U32, got {:?}", edges.dtype())));
+    }
+    // Each half on its own, so that neither keeps room for both.
+    let (source, destination) = edges.data().split_at(edges.data().len() / 2);
+    let (source, destination) = (numbers(source), numbers(destination));
     let Header { num_src, num_dst, bipartite, .. } = header;
     let edge_index = match bipartite {
         true => EdgeIndex::bipartite(source, destination, num_src, num_dst),
@@ -150,7 +150,10 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
         }
         NodeIds::Numbers(ids.data().as_chunks().0.iter().map(|&id| i64::from_le_bytes(id)).collect())
     } else if let (Some(names), Some(ptr)) = (view("node_names"), view("node_name_ptr")) {
-        let ptr = words("node_name_ptr", &ptr)?;
+        if ptr.dtype() != Dtype::U32 {
+            return Err(bad(format!("node_name_ptr: expected U32, got {:?}", ptr.dtype())));
+        }
+        let ptr = numbers(ptr.data());
         let name = |bounds: &[u32]| {
             let bytes = names.data().get(bounds[0] as usize..bounds[1] as usize)?;
             std::str::from_utf8(bytes).ok().map(str::to_string)
@@ -173,6 +176,11 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
     });
     (graph.x, graph.edge_attr, graph.y) = (x?, edge_attr?, y?);
     Ok(graph)
+}
+
+/// Little-endian numbers of 32 bits.
+fn numbers(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)).collect()
 }
 
 fn tensor(view: &TensorView<'_>) -> std::result::Result<Tensor, String> {
