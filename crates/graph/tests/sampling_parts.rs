@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_geometric_graph::generators::{barabasi_albert, grid};
+use candle_geometric_graph::generators::{barabasi_albert, grid, stochastic_block_model};
 use candle_geometric_graph::rng::Stream;
 use candle_geometric_graph::sampling::*;
 use candle_geometric_graph::transforms::subgraph;
@@ -162,6 +162,22 @@ proptest! {
 }
 
 #[test]
+fn a_partition_cuts_far_less_than_random_parts() {
+    // Eight groups of 200: by the groups, 15 % of the edges are cut; by equal random parts 7 of 8.
+    let mut probs = vec![0.005; 64];
+    (0..8).for_each(|g| probs[9 * g] = 0.2);
+    let groups = stochastic_block_model(&[200; 8], &probs, false, 1).unwrap().edges;
+    let found = partition(&groups, 8).unwrap();
+    let cut = |part: &Partition| part.edge_cut(&groups).unwrap() as f64 / groups.num_edges() as f64;
+    let mut random: Vec<u32> = (0..1600).map(|i| i % 8).collect();
+    Stream::new(0, 0).sequence().shuffle(&mut random);
+    assert!(cut(&Partition::new(random, 8).unwrap()) > 0.85);
+    assert!(cut(&found) < 0.4, "{}", cut(&found));
+    assert!(found.nodes().iter().all(|nodes| nodes.len() <= 210));
+    assert_eq!(partition(&groups, 8).unwrap(), found);
+}
+
+#[test]
 fn a_partition_finds_what_hangs_together() {
     let square = grid(20, 20, false).unwrap();
     let found = partition(&square, 4).unwrap();
@@ -189,6 +205,37 @@ fn metis_cuts_few_edges() {
     }
     let isolated = EdgeIndex::new(vec![0, 0], vec![0, 0], 9).unwrap();
     assert_eq!(partition_metis(&isolated, 3, 0).unwrap().part.len(), 9);
+}
+
+/// Enough seeds and neighbours for the work to be shared: whatever the number of threads, the same sample.
+#[test]
+fn graphs_with_types_are_sampled_alike_by_any_number_of_threads() {
+    let same = barabasi_albert(3000, 8, 1).unwrap();
+    let other = barabasi_albert(3000, 5, 2).unwrap();
+    let ends = (other.source().to_vec(), other.destination().to_vec());
+    let other = EdgeIndex::bipartite(ends.0, ends.1, 3000, 3000).unwrap();
+    let edges = [(("a", "x", "a"), same.clone()), (("a", "y", "b"), other.clone()), (("b", "z", "a"), other)];
+    let graph = HeteroGraph::new([("a", 3000), ("b", 3000)], edges).unwrap();
+    let seeds: Vec<u32> = (0..3000).step_by(2).collect();
+    for config in [
+        NeighborSamplerConfig::new([10, 5]),
+        NeighborSamplerConfig { replace: true, ..NeighborSamplerConfig::new([7, 7]) },
+    ] {
+        let of = |threads| {
+            on(threads, || {
+                let sampler = HeteroNeighborSampler::new(&graph, config.clone()).unwrap();
+                sampler.sample("a", &seeds, Stream::new(3, 0)).unwrap()
+            })
+        };
+        let one = of(1);
+        assert!(one.edge_ids.iter().all(|ids| ids.len() > 5000), "{:?}", one.edges_per_hop);
+        for threads in [2, 8] {
+            let sample = of(threads);
+            assert_eq!(sample.nodes, one.nodes);
+            assert_eq!(sample.edge_ids, one.edge_ids);
+            assert!(sample.graph.edges().zip(one.graph.edges()).all(|(a, b)| a == b));
+        }
+    }
 }
 
 #[test]

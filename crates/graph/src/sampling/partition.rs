@@ -66,24 +66,22 @@ pub fn partition(edges: &EdgeIndex, num_parts: usize) -> Result<Partition> {
     const PASSES: usize = 8;
     let n = check(edges, num_parts)?;
     let order = breadth_first(edges, n);
-    let mut part = vec![0u32; n];
+    let (starts, near) = neighbors_in_order(edges, &order);
+    // From here on a node is called by its place in the order.
+    let mut part: Vec<u32> = (0..n as u64).map(|k| (k * num_parts as u64 / n as u64) as u32).collect();
     let mut sizes = vec![0usize; num_parts];
-    for (k, &node) in order.iter().enumerate() {
-        let p = (k as u64 * num_parts as u64 / n as u64) as usize;
-        part[node as usize] = p as u32;
-        sizes[p] += 1;
-    }
+    part.iter().for_each(|&p| sizes[p as usize] += 1);
     let most = (n as f64 / num_parts as f64 * 1.05).ceil() as usize;
     let mut of_parts = vec![0u32; num_parts];
     for _ in 0..PASSES {
         let mut moved = false;
-        for &node in &order {
-            let own = part[node as usize];
-            let neighbors = || neighbors(edges, node).filter(|&j| j != node);
-            neighbors().for_each(|j| of_parts[part[j as usize] as usize] += 1);
+        for (node, row) in starts.windows(2).enumerate() {
+            let near = &near[row[0]..row[1]];
+            let own = part[node];
+            near.iter().for_each(|&j| of_parts[part[j as usize] as usize] += 1);
             // The greatest number, then the smallest part: the order of the neighbours does not matter.
             let (mut best, mut greatest) = (own, of_parts[own as usize]);
-            for j in neighbors() {
+            for &j in near {
                 let p = part[j as usize];
                 let count = of_parts[p as usize];
                 let room = sizes[p as usize] < most;
@@ -91,9 +89,9 @@ pub fn partition(edges: &EdgeIndex, num_parts: usize) -> Result<Partition> {
                     (best, greatest) = (p, count);
                 }
             }
-            neighbors().for_each(|j| of_parts[part[j as usize] as usize] = 0);
+            near.iter().for_each(|&j| of_parts[part[j as usize] as usize] = 0);
             if best != own && sizes[own as usize] > 1 {
-                part[node as usize] = best;
+                part[node] = best;
                 sizes[own as usize] -= 1;
                 sizes[best as usize] += 1;
                 moved = true;
@@ -103,7 +101,9 @@ pub fn partition(edges: &EdgeIndex, num_parts: usize) -> Result<Partition> {
             break;
         }
     }
-    Ok(Partition { part, num_parts })
+    let mut of_nodes = vec![0; n];
+    order.iter().zip(part).for_each(|(&node, p)| of_nodes[node as usize] = p);
+    Ok(Partition { part: of_nodes, num_parts })
 }
 
 /// A partition by METIS (Karypis and Kumar 1998), of the graph without directions and self-loops, whose weights are the numbers
@@ -162,6 +162,21 @@ fn check(edges: &EdgeIndex, num_parts: usize) -> Result<usize> {
 fn neighbors(edges: &EdgeIndex, node: u32) -> impl Iterator<Item = u32> + '_ {
     let (into, out) = (edges.by_destination(), edges.by_source());
     into.neighbors(node as usize).iter().chain(out.neighbors(node as usize)).copied()
+}
+
+/// For every node in the order, one after the other, the places of its neighbours in the order; and where those of each node
+/// begin. The passes read this from front to back, and neighbours are near each other.
+fn neighbors_in_order(edges: &EdgeIndex, order: &[u32]) -> (Vec<usize>, Vec<u32>) {
+    let mut place = vec![0u32; order.len()];
+    (0u32..).zip(order).for_each(|(k, &node)| place[node as usize] = k);
+    let mut starts = Vec::with_capacity(order.len() + 1);
+    let mut near = Vec::with_capacity(2 * edges.num_edges());
+    starts.push(0);
+    for &node in order {
+        near.extend(neighbors(edges, node).filter(|&j| j != node).map(|j| place[j as usize]));
+        starts.push(near.len());
+    }
+    (starts, near)
 }
 
 /// All nodes, each component from its first node on.
