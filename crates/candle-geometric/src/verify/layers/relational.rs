@@ -1,6 +1,6 @@
 //! Layers of one set of nodes with several relations.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::DType;
 use candle_geometric::graph::{EdgeIndex, Relations};
 use candle_geometric::models::{RelationalGat, RelationalGatConfig};
@@ -145,7 +145,7 @@ fn rgat(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> 
 /// The edges with their `edge_type`.
 fn relations(inputs: &Inputs, edges: EdgeIndex, num_relations: usize) -> Result<Relations> {
     let types = narrow(&integers(inputs.get("edge_type")?, "edge_type")?, num_relations, "edge_type")?;
-    Relations::new(&edges, &types, num_relations).context("edge_type")
+    Ok(Relations::new(&edges, &types, num_relations)?)
 }
 
 /// The scores of the edges, and of all tails, by an encoder of the very same edges: `edge_index` and `edge_type`.
