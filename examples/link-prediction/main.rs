@@ -1,9 +1,10 @@
 //! Finds citations that were hidden from it: a graph autoencoder (Kipf and Welling 2016) whose encoder attends, trained on
 //! 85 % of Cora's edges and judged on the rest. `--quick` takes a generated graph instead. See the README beside this file.
-use std::collections::BTreeSet;
-
 use candle_geometric::data::load;
 use candle_geometric::graph::rng::{Generator, Stream};
+use candle_geometric::graph::transforms::{
+    Amount, LinkSplit, LinkSplitConfig, LinkSubset, random_link_split,
+};
 use candle_geometric::graph::{Forbidden, negative_sampling};
 use candle_geometric::models::{FeatureNorm, Gae, GaeConfig, GatConfig};
 use candle_geometric::ops;
@@ -12,41 +13,6 @@ use candle_geometric::train::metrics::{average_precision, roc_auc};
 use candle_geometric::train::optim::AdamConfig;
 use candle_geometric::train::{Optimizer, OptimizerConfig, preprocess};
 use candle_geometric_examples::Arguments;
-
-/// Pairs of nodes to be judged: edges, and as many that are none.
-struct Pairs {
-    edges: EdgeIndex,
-    others: EdgeIndex,
-}
-
-/// The edges of an undirected graph, divided.
-struct Split {
-    /// What the model sees and learns from: each edge in both directions, none of those of `val` and `test` in either.
-    train: EdgeIndex,
-    val: Pairs,
-    test: Pairs,
-}
-
-/// Hides 5 % of the edges for validation and 10 % for testing, each with both of its directions.
-fn split(edges: &EdgeIndex, seed: u64) -> anyhow::Result<Split> {
-    let n = edges.num_nodes()?;
-    // An edge and its reverse are one, so that a hidden edge cannot remain as its own reverse.
-    let proper = edges.iter().filter(|(j, i)| j != i);
-    let unique: BTreeSet<_> = proper.map(|(j, i)| (j.min(i), j.max(i))).collect();
-    let mut unique: Vec<_> = unique.into_iter().collect();
-    Stream::named(seed, "split").sequence().shuffle(&mut unique);
-    let (val, test) = (unique.len() / 20, unique.len() / 10);
-    let (hidden, seen) = unique.split_at(val + test);
-    let none =
-        negative_sampling(edges, hidden.len(), Forbidden::EdgesAndReverses, Stream::named(seed, "others"))?;
-    let pairs = |range: std::ops::Range<usize>| -> anyhow::Result<Pairs> {
-        let edges = EdgeIndex::from_pairs(hidden[range.clone()].iter().copied(), n)?;
-        let others = none.iter().skip(range.start).take(range.len());
-        Ok(Pairs { edges, others: EdgeIndex::from_pairs(others, n)? })
-    };
-    let train = EdgeIndex::from_pairs(seen.iter().flat_map(|&(j, i)| [(j, i), (i, j)]), n)?;
-    Ok(Split { train, val: pairs(0..val)?, test: pairs(val..val + test)? })
-}
 
 /// The area under the ROC curve, and the average precision.
 #[derive(Default)]
@@ -61,10 +27,9 @@ impl std::fmt::Display for Scores {
     }
 }
 
-fn judge(model: &Gae, z: &Tensor, pairs: &Pairs) -> anyhow::Result<Scores> {
-    let scores = Tensor::cat(&[model.decode(z, &pairs.edges)?, model.decode(z, &pairs.others)?], 0)?;
-    let count = pairs.edges.num_edges();
-    let truth: Vec<bool> = (0..count + pairs.others.num_edges()).map(|k| k < count).collect();
+fn judge(model: &Gae, z: &Tensor, asked: &LinkSubset) -> anyhow::Result<Scores> {
+    let scores = model.decode(z, &asked.links)?;
+    let truth: Vec<bool> = asked.labels().iter().map(|&label| label == 1.0).collect();
     Ok(Scores { auc: roc_auc(&scores, &truth)?, ap: average_precision(&scores, &truth)? })
 }
 
@@ -86,7 +51,7 @@ fn mean_and_deviation(values: &[f64]) -> String {
 
 /// Trains on the seen edges. Gives the epoch that judges the validation pairs best, and what it says of them and of the test
 /// pairs.
-fn train(x: &Tensor, split: &Split, epochs: usize, seed: u64) -> anyhow::Result<(usize, Scores, Scores)> {
+fn train(x: &Tensor, split: &LinkSplit, epochs: usize, seed: u64) -> anyhow::Result<(usize, Scores, Scores)> {
     let encoder = GatConfig {
         heads: 8,
         out_channels: Some(64),
@@ -100,16 +65,17 @@ fn train(x: &Tensor, split: &Split, epochs: usize, seed: u64) -> anyhow::Result<
     let adam = OptimizerConfig::Adam(AdamConfig { lr: 0.01, ..AdamConfig::default() });
     let mut optimizer = Optimizer::new(&adam, &weights.vars())?;
     let generator = Generator::new(seed);
+    let seen = &split.train.messages.edges;
     let mut best = (0, Scores::default(), Scores::default());
     for epoch in 1..=epochs {
-        let z = model.encode(x, &split.train, None, Mode::Train(&generator))?;
+        let z = model.encode(x, seen, None, Mode::Train(&generator))?;
         // Drawn among all pairs that are not seen as edges: which of them are hidden edges is not known here.
-        let count = split.train.num_edges();
-        let others = negative_sampling(&split.train, count, Forbidden::EdgesAndReverses, generator.stream())?;
-        let loss = model.recon_loss(&z, &split.train, &others)?;
+        let others =
+            negative_sampling(seen, seen.num_edges(), Forbidden::EdgesAndReverses, generator.stream())?;
+        let loss = model.recon_loss(&z, seen, &others)?;
         optimizer.step(&ops::backward(&loss)?)?;
 
-        let z = model.encode(x, &split.train, None, Mode::Eval)?;
+        let z = model.encode(x, seen, None, Mode::Eval)?;
         let val = judge(&model, &z, &split.val)?;
         if val.auc + val.ap > best.1.auc + best.1.ap {
             best = (epoch, val, judge(&model, &z, &split.test)?);
@@ -127,16 +93,24 @@ fn main() -> anyhow::Result<()> {
         let graph = load("cora", &arguments.source())?.graph;
         (preprocess(&graph.x, FeatureNorm::L2)?, graph.edge_index, 200, 10)
     };
+    // An edge and its reverse are one link, so that a hidden edge cannot remain as its own reverse.
+    let config = LinkSplitConfig {
+        num_val: Amount::Fraction(0.05),
+        num_test: Amount::Fraction(0.1),
+        is_undirected: true,
+        add_negative_train_samples: false, // they are drawn anew in each epoch
+        ..LinkSplitConfig::default()
+    };
     let mut tests = vec![];
     for seed in 0..seeds {
-        let split = split(&edges, seed)?;
+        let split = random_link_split(&edges, &config, Stream::named(seed, "split"))?;
         if seed == 0 {
             println!(
                 "{} nodes; edges: {} seen, {} for validation, {} for testing",
                 edges.num_nodes()?,
-                split.train.num_edges() / 2,
-                split.val.edges.num_edges(),
-                split.test.edges.num_edges()
+                split.train.messages.edges.num_edges() / 2,
+                split.val.positives.len(),
+                split.test.positives.len()
             );
         }
         let (epoch, val, test) = train(&x, &split, epochs, seed)?;
