@@ -74,6 +74,16 @@ pub enum Error {
         /// The cause.
         source: candle_geometric_pickle::Error,
     },
+    /// A text encoder of a family that is not among those that are known.
+    #[error("{file}: model_type: expected one of {known}, got {model_type:?}")]
+    UnknownEncoder {
+        /// The configuration of the model.
+        file: String,
+        /// What it says.
+        model_type: String,
+        /// What it may say.
+        known: &'static str,
+    },
     /// Something that this build leaves out.
     #[error("this build cannot read {what}: build it with the feature `{feature}`")]
     NotBuilt {

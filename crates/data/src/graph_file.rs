@@ -15,7 +15,6 @@
 //! N, unless the edges are between two sets of nodes) and `bipartite`.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -24,7 +23,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, NodeIds, RawGraph, Result};
+use crate::{Error, NodeIds, RawGraph, Result, write};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,13 +89,7 @@ pub fn to_bytes(graph: &RawGraph) -> Result<Vec<u8>> {
 /// # Errors
 /// If the file cannot be written.
 pub fn save(graph: &RawGraph, path: &Path) -> Result<()> {
-    let bytes = to_bytes(graph)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
-    file.write_all(&bytes).map_err(Error::io(path))?;
-    file.as_file().sync_all().map_err(Error::io(path))?;
-    file.persist(path).map_err(|e| Error::io(path)(e.error))?;
-    Ok(())
+    write::whole(path, &to_bytes(graph)?)
 }
 
 /// Reads the file at `path`.

@@ -59,7 +59,10 @@ pub mod splits;
 mod stats;
 pub mod tables;
 mod text;
+#[cfg(feature = "text")]
+pub mod text_encoder;
 pub mod tu;
+mod write;
 
 pub use dataset::{NodeDataset, Split};
 pub use error::Error;

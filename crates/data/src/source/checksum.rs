@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::registry::FileInfo;
 
 /// A digest as files list it.
-pub(super) fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
