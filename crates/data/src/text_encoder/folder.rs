@@ -42,6 +42,8 @@ pub(super) struct Settings {
     pub(super) max_length: Option<usize>,
     pub(super) lower_case: bool,
     pub(super) prompt: Option<String>,
+    /// Set where the pooling leaves out the tokens of the prompt.
+    pub(super) without_prompt: bool,
 }
 
 /// Reads the files of the model in `folder`. With a pooling of the caller's own, that of the folder need not be one of ours.
@@ -93,7 +95,7 @@ fn settings(folder: &Path, own_pooling: bool) -> Result<(PathBuf, Settings)> {
                 "Pooling" if own_pooling => {}
                 "Pooling" => {
                     let file = need(&inside, CONFIG)?;
-                    settings.pooling = Some(pooling(&file)?);
+                    (settings.pooling, settings.without_prompt) = pooling(&file)?;
                 }
                 "Normalize" => settings.normalize = true,
                 other => {
@@ -141,8 +143,8 @@ fn settings(folder: &Path, own_pooling: bool) -> Result<(PathBuf, Settings)> {
     Ok((transformer, settings))
 }
 
-/// The pooling that `1_Pooling/config.json` asks for.
-fn pooling(file: &File) -> Result<Pooling> {
+/// The pooling that `1_Pooling/config.json` asks for, and whether it leaves out the prompt.
+fn pooling(file: &File) -> Result<(Option<Pooling>, bool)> {
     let map: serde_json::Map<String, serde_json::Value> = json(&file.path, &file.bytes)?;
     // Newer files have one name, older ones a truth value for each.
     let name = map.get("pooling_mode").and_then(|name| name.as_str());
@@ -158,13 +160,12 @@ fn pooling(file: &File) -> Result<Pooling> {
         (None, ["pooling_mode_max_tokens"]) => Some(Pooling::Max),
         _ => None,
     };
-    found.ok_or_else(|| {
+    if found.is_none() {
         let got = name.map_or_else(|| on.join(" and "), str::to_string);
-        Error::format(
-            &file.path,
-            format!("expected a pooling by mean, cls or max, got {got:?}: choose one yourself"),
-        )
-    })
+        let problem = format!("expected a pooling by mean, cls or max, got {got:?}: choose one yourself");
+        return Err(Error::format(&file.path, problem));
+    }
+    Ok((found, map.get("include_prompt").and_then(|value| value.as_bool()) == Some(false)))
 }
 
 /// A folder of the model, which is not outside of it.

@@ -89,6 +89,12 @@ impl TextEncoder {
             let names: Vec<&str> = types.iter().map(DType::as_str).collect();
             return Err(Error::invalid("dtype", names.join(" or "), dtype.as_str()));
         }
+        let prompt = options.prompt.or(files.settings.prompt).unwrap_or_default();
+        if files.settings.without_prompt && !prompt.is_empty() {
+            let expected =
+                "none: this model's pooling leaves out the tokens of a prompt, which is not known here";
+            return Err(Error::invalid("prompt", expected, format!("{prompt:?}")));
+        }
         let positions = architecture.max_length();
         let max_length = match options.max_length {
             Some(length) if length > positions => {
@@ -114,7 +120,7 @@ impl TextEncoder {
             normalize: options.normalize.unwrap_or(files.settings.normalize),
             max_length,
             lower_case: files.settings.lower_case,
-            prompt: options.prompt.or(files.settings.prompt).unwrap_or_default(),
+            prompt,
             vocab_size: architecture.vocab_size(),
             width: architecture.hidden_size(),
             batch_tokens: options.batch_tokens,
