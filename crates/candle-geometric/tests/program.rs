@@ -178,3 +178,66 @@ fn data_lists_shows_counts_and_imports() {
         stdout(&run(&["data", "stats", "DS", "--format", "tu", "--data", folder.path().to_str().unwrap()]));
     assert!(text.contains("many graphs") && text.contains("isolated     1 nodes"), "{text}");
 }
+
+/// What can be wrong before a model is loaded is said with and without the feature.
+#[test]
+fn data_encode_says_what_is_wrong() {
+    let help = stdout(&run(&["data", "encode", "--help"]));
+    assert!(help.contains("--texts papers.csv") && help.contains("mpnet"), "{help}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let out = path("out.safetensors");
+    let encode =
+        |more: &[&str]| run(&[&["data", "encode"], more, &["--model", "/no/such", "--out", &out]].concat());
+    if !cfg!(feature = "text") {
+        assert_error(&encode(&["karate"]), &["feature `text`", "hint: build the program with"]);
+        return;
+    }
+    assert_error(
+        &encode(&["karate"]),
+        &["karate: one graph with labelled nodes without texts", "cornell-texts"],
+    );
+    std::fs::write(path("edges.csv"), "source,target\na,b\n").unwrap();
+    std::fs::write(path("texts.csv"), "id,title\nb,on graphs\n").unwrap();
+    let (edges, texts) = (path("edges.csv"), path("texts.csv"));
+    assert_error(
+        &encode(&[&edges, "--texts", &texts]),
+        &["there is no column \"text\"; there are: id, title"],
+    );
+    let right = [&edges, "--texts", &texts, "--text", "title"];
+    assert_error(&encode(&right), &["/no/such: not a folder", "hint: --model is a folder"]);
+    std::fs::write(&texts, "id,text\nc,on graphs\n").unwrap();
+    assert_error(&encode(&[&edges, "--texts", &texts]), &["no node of the graph is in it, such as \"a\""]);
+    assert!(!std::path::Path::new(&out).exists());
+}
+
+/// A graph of texts and a small model of the data crate's tests, by hand: the file holds the features.
+#[cfg(feature = "text")]
+#[test]
+fn data_encode_writes_features() {
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/text_encoder/cases");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(cases.join("mpnet").join(file), folder.path().join(file)).unwrap();
+    }
+    std::fs::copy(cases.join("tokenizer.json"), path("tokenizer.json")).unwrap();
+    std::fs::write(path("edges.csv"), "source,target\na,b\nb,c\n").unwrap();
+    std::fs::write(path("texts.csv"), "id,text\nb,on graphs\na,on nodes\n").unwrap();
+    let (model, out) = (folder.path().to_str().unwrap(), path("out.safetensors"));
+    let arguments = ["data", "encode", &path("edges.csv"), "--texts", &path("texts.csv"), "--model", model];
+    let output = program()
+        .args(arguments)
+        .args(["--out", &out, "--normalize", "true"])
+        .env("CANDLE_GEOMETRIC_CACHE", path("cache"))
+        .output()
+        .unwrap();
+    let text = stdout(&output);
+    assert!(
+        text.contains("3 nodes with 8 features, 2 edges") && text.contains("1 nodes have no text"),
+        "{text}"
+    );
+    let graph = candle_geometric::data::graph_file::load(out.as_ref()).unwrap();
+    let lengths = graph.x.unwrap().sqr().unwrap().sum(1).unwrap().to_vec1::<f32>().unwrap();
+    assert!(lengths.iter().all(|length| (length - 1.).abs() < 1e-5), "{lengths:?}");
+}

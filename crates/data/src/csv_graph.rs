@@ -28,6 +28,41 @@ pub fn parse(edges: &[u8], nodes: Option<&[u8]>, columns: &Columns) -> Result<Ra
     tables::graph(open("the table of edges", edges)?, nodes, columns)
 }
 
+/// The texts of the nodes of a graph from the contents of a table: what stands in `columns`, with a blank between them, in the row
+/// where the column `id` names the node. `None` for nodes that the table does not have; others in it are left alone.
+///
+/// # Errors
+/// If a column is not there, a row has more or fewer values than the header, or a node comes twice.
+///
+/// ```
+/// # fn main() -> candle_geometric_data::Result<()> {
+/// use candle_geometric_data::csv_graph::{Columns, node_texts, parse};
+/// let graph = parse(b"source,target\ny,x\n", None, &Columns::default())?;
+/// let table = b"id,title,abstract\nx,On graphs,They are everywhere.\n";
+/// let texts = node_texts(table, &graph, "id", &["title".into(), "abstract".into()])?;
+/// assert_eq!(texts, [None, Some("On graphs They are everywhere.".into())]);
+/// # Ok(()) }
+/// ```
+pub fn node_texts(
+    table: &[u8],
+    graph: &RawGraph,
+    id: &str,
+    columns: &[String],
+) -> Result<Vec<Option<String>>> {
+    let mut table = Table::open("the table of texts", table, b',')?;
+    let (id, columns) = (table.column(id)?, table.columns(columns)?);
+    let mut texts = HashMap::new();
+    while let Some(row) = table.next()? {
+        let name = row.text(id)?;
+        let parts = columns.iter().map(|&column| row.text(column)).collect::<Result<Vec<_>>>()?;
+        if texts.insert(name.to_string(), parts.join(" ")).is_some() {
+            return Err(row.error(format!("node {:?} comes twice", shown(name))));
+        }
+    }
+    let text = |node| graph.ids.name(node).and_then(|name| texts.get(&name).cloned());
+    Ok((0..graph.num_nodes()).map(text).collect())
+}
+
 /// A table with a header.
 pub(crate) struct CsvTable<'a> {
     file: &'a str,

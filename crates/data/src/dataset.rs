@@ -1,4 +1,4 @@
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 
 use crate::{Error, Graph, Result};
 
@@ -13,6 +13,8 @@ pub struct NodeDataset {
     pub num_classes: usize,
     /// The name of every class.
     pub class_names: Vec<String>,
+    /// The text of every node, where nodes are texts; else none.
+    pub texts: Vec<String>,
     /// The published splits, where there are several; the masks of the graph are one of them, at first the first.
     pub splits: Vec<Split>,
 }
@@ -39,6 +41,7 @@ impl NodeDataset {
             graph,
             num_classes: class_names.len(),
             class_names,
+            texts: Vec::new(),
             splits: Vec::new(),
         };
         let k = dataset.num_classes;
@@ -55,6 +58,28 @@ impl NodeDataset {
             }
             None => Err(Error::invalid("y", "labels", "none")),
         }
+    }
+
+    /// The same data with a text per node.
+    ///
+    /// # Errors
+    /// If there is not one text per node.
+    pub fn with_texts(mut self, texts: Vec<String>) -> Result<Self> {
+        let n = self.graph.num_nodes();
+        if texts.len() != n {
+            return Err(Error::invalid("texts", format!("{n}, one per node"), texts.len()));
+        }
+        self.texts = texts;
+        Ok(self)
+    }
+
+    /// The same data with other features `[N, F]`, such as those that a text encoder makes of the texts.
+    ///
+    /// # Errors
+    /// If `x` is not a matrix of floating-point numbers with one row per node.
+    pub fn with_features(mut self, x: Tensor) -> Result<Self> {
+        self.graph.x = x;
+        self.graph.validate().map(|()| self)
     }
 
     /// The same data with several splits, of which the first is chosen.

@@ -7,6 +7,7 @@
 //! | `edge_index` | `[2, E]` | u32 |
 //! | `x`, `edge_attr` | `[N, F]`, `[E]` or `[E, D]`, optional | floats |
 //! | `y` | `[N]` or `[N, K]`, optional | u32 or floats |
+//! | `train_mask`, `val_mask`, `test_mask` | `[N]` of 0 and 1, all three or none | u8 |
 //! | `node_ids` | `[N]`, optional | i64: what the nodes are called |
 //! | `node_names` | bytes of all names one after the other, optional | u8 |
 //! | `node_name_ptr` | `[N + 1]`, where each name begins in `node_names` | u32 |
@@ -23,7 +24,9 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, NodeIds, RawGraph, Result, write};
+use crate::{Error, NodeIds, RawGraph, Result, Split, write};
+
+const MASKS: [&str; 3] = ["train_mask", "val_mask", "test_mask"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +62,16 @@ pub fn to_bytes(graph: &RawGraph) -> Result<Vec<u8>> {
     for (name, tensor) in [("x", &graph.x), ("edge_attr", &graph.edge_attr), ("y", &graph.y)] {
         if let Some(tensor) = tensor {
             parts.push(Part::of(name, tensor)?);
+        }
+    }
+    if let Some(split) = &graph.split {
+        for (name, mask) in [(MASKS[0], &split.train), (MASKS[1], &split.val), (MASKS[2], &split.test)] {
+            parts.push(Part::new(
+                name,
+                Dtype::U8,
+                &[mask.len()],
+                mask.iter().map(|&m| u8::from(m)).collect(),
+            ));
         }
     }
     match &graph.ids {
@@ -168,6 +181,22 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
         None => Ok(None),
     });
     (graph.x, graph.edge_attr, graph.y) = (x?, edge_attr?, y?);
+    let mask = |name: &str| match view(name) {
+        Some(mask) if mask.dtype() == Dtype::U8 && mask.shape() == [num_dst] => {
+            Ok(Some(mask.data().iter().map(|&member| member != 0).collect::<Vec<bool>>()))
+        }
+        Some(mask) => Err(bad(format!(
+            "{name}: expected [{num_dst}] of U8, got {:?} of {:?}",
+            mask.shape(),
+            mask.dtype()
+        ))),
+        None => Ok(None),
+    };
+    graph.split = match (mask(MASKS[0])?, mask(MASKS[1])?, mask(MASKS[2])?) {
+        (Some(train), Some(val), Some(test)) => Some(Split { train, val, test }),
+        (None, None, None) => None,
+        _ => return Err(bad(format!("expected all of {} or none", MASKS.join(", ")))),
+    };
     Ok(graph)
 }
 

@@ -61,6 +61,7 @@ pub mod tables;
 mod text;
 #[cfg(feature = "text")]
 pub mod text_encoder;
+pub mod text_graph;
 pub mod tu;
 mod write;
 

@@ -9,7 +9,7 @@ use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
     Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, geom_gcn, graphsage, heterophilous,
-    hgb, karate, linqs, npz, planetoid, ppi, snap, tu,
+    hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
 };
 
 /// A data set of any kind.
@@ -174,6 +174,10 @@ impl Dataset {
                 &[(file, contents)] => Self::Edges(snap::parse(file, contents)?),
                 _ => return Err(Error::invalid("files", "one", files.len())),
             },
+            Format::Texts => Self::Nodes(match get(".json") {
+                Some(json) => text_graph::parse_json(name, json)?,
+                None => text_graph::parse_csv(name, need(".csv")?)?,
+            }),
             Format::Triples => {
                 let (train, valid, test) = (need("train.txt")?, need("valid.txt")?, need("test.txt")?);
                 Self::Triples(knowledge_graph::parse(name, train, valid, test)?)

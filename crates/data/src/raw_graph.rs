@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Error, Graph, Result};
+use crate::{Error, Graph, Result, Split};
 
 /// A graph of the user's own: edges, what its nodes are called outside, and what else the file had.
 ///
@@ -22,6 +22,8 @@ pub struct RawGraph {
     pub edge_attr: Option<Tensor>,
     /// Classes of nodes, `[N]` of u32, or numbers, `[N, K]`.
     pub y: Option<Tensor>,
+    /// Which nodes are for training, validation and testing.
+    pub split: Option<Split>,
 }
 
 /// What nodes are called outside.
@@ -50,7 +52,7 @@ impl RawGraph {
         if named != n {
             return Err(Error::invalid("ids", format!("{n}, one per node"), named));
         }
-        Ok(Self { edge_index, ids, x: None, edge_attr: None, y: None })
+        Ok(Self { edge_index, ids, x: None, edge_attr: None, y: None, split: None })
     }
 
     /// N.
@@ -71,9 +73,27 @@ impl RawGraph {
         if let Some(edge_attr) = self.edge_attr {
             graph = graph.with_edge_attr(edge_attr)?;
         }
-        match self.y {
-            Some(y) => graph.with_labels(y),
+        if let Some(y) = self.y {
+            graph = graph.with_labels(y)?;
+        }
+        match self.split {
+            Some(Split { train, val, test }) => graph.with_split(train, val, test),
             None => Ok(graph),
+        }
+    }
+}
+
+impl From<Graph> for RawGraph {
+    fn from(graph: Graph) -> Self {
+        let split = Split { train: graph.train_mask, val: graph.val_mask, test: graph.test_mask };
+        let is_one = [&split.train, &split.val, &split.test].into_iter().flatten().any(|&member| member);
+        Self {
+            edge_index: graph.edge_index,
+            ids: NodeIds::Positions,
+            x: Some(graph.x),
+            edge_attr: graph.edge_attr,
+            y: graph.y,
+            split: is_one.then_some(split),
         }
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Verdict;
+use super::encode::Encode;
 use super::error::OrHint;
 use super::screen::Screen;
 
@@ -21,7 +22,8 @@ use super::screen::Screen;
   candle-geometric data info cora
   candle-geometric data stats karate
   candle-geometric data stats proteins --data DIR
-  candle-geometric data import edges.csv --out graph.safetensors")]
+  candle-geometric data import edges.csv --out graph.safetensors
+  candle-geometric data encode cornell-texts --model sentence-transformers/all-MiniLM-L6-v2 --out graph.safetensors")]
 pub(crate) struct Data {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +35,7 @@ enum Command {
     Info(Info),
     Stats(StatsOf),
     Import(Import),
+    Encode(Encode),
 }
 
 impl Data {
@@ -42,6 +45,7 @@ impl Data {
             Command::Info(command) => command.run(screen)?,
             Command::Stats(command) => command.run(screen)?,
             Command::Import(command) => command.run(screen)?,
+            Command::Encode(command) => command.run(screen)?,
         }
         Ok(Verdict::Good)
     }
@@ -157,7 +161,7 @@ struct StatsOf {
 }
 
 /// The formats by name.
-const FORMATS: [(&str, Format); 13] = [
+const FORMATS: [(&str, Format); 14] = [
     ("planetoid", Format::Planetoid),
     ("linqs", Format::Linqs),
     ("npz", Format::Npz),
@@ -171,24 +175,30 @@ const FORMATS: [(&str, Format); 13] = [
     ("rdf", Format::Rdf),
     ("molecules", Format::Molecules),
     ("snap", Format::Snap),
+    ("texts", Format::Texts),
 ];
 
-fn format_by_name(text: &str) -> Result<Format, String> {
+pub(super) fn format_by_name(text: &str) -> Result<Format, String> {
     let known = || FORMATS.map(|(name, _)| name).join(", ");
     let found = FORMATS.iter().find(|(name, _)| *name == text);
     found.map(|(_, format)| *format).ok_or_else(|| format!("expected one of {}", known()))
 }
 
+/// The data set that a name, `--format` and `--data` mean.
+pub(super) fn load(name: &str, format: Option<Format>, data: Option<PathBuf>) -> Result<Dataset> {
+    if let Some(folder) = &data {
+        ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
+    }
+    Ok(match (format, data) {
+        (Some(format), Some(folder)) => Dataset::open(format, name, &folder)?,
+        (_, Some(folder)) => Dataset::load(name, &Source::Folder(folder))?,
+        (_, None) => Dataset::load(name, &Source::Cache)?,
+    })
+}
+
 impl StatsOf {
     fn run(self, screen: &mut Screen) -> Result<()> {
-        if let Some(folder) = &self.data {
-            ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
-        }
-        let dataset = match (self.format, self.data) {
-            (Some(format), Some(folder)) => Dataset::open(format, &self.name, &folder)?,
-            (_, Some(folder)) => Dataset::load(&self.name, &Source::Folder(folder))?,
-            (_, None) => Dataset::load(&self.name, &Source::Cache)?,
-        };
+        let dataset = load(&self.name, self.format, self.data)?;
         let stats = dataset.stats()?;
         let more = details(&dataset)?;
         if self.json {

@@ -2,6 +2,7 @@
 
 mod data;
 mod device;
+mod encode;
 mod error;
 mod evaluate;
 mod info;

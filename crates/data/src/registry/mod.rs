@@ -12,6 +12,7 @@ mod npz;
 mod planetoid;
 mod rdf;
 mod snap;
+mod text_graph;
 mod tu;
 
 use crate::{Error, Result};
@@ -86,6 +87,8 @@ pub enum Format {
     Hgb,
     /// N-Triples and tables of labels: module `rdf`, feature `rdf`.
     Rdf,
+    /// JSON or a table of nodes with texts: [`text_graph`](crate::text_graph).
+    Texts,
     /// A table with a column `smiles`, and one per name of a class: [`molecules`](crate::molecules), feature `smiles`.
     Molecules,
 }
@@ -158,6 +161,7 @@ static FAMILIES: &[&[DatasetInfo]] = &[
     hgb::DATASETS,
     knowledge_graph::DATASETS,
     snap::DATASETS,
+    text_graph::DATASETS,
     rdf::DATASETS,
     molecules::DATASETS,
 ];

@@ -16,4 +16,5 @@ mod ppi;
 #[cfg(feature = "rdf")]
 mod rdf;
 mod snap;
+mod text_graph;
 mod tu;

@@ -146,3 +146,20 @@ fn graphsage_cora() {
     };
     assert_eq!(names(&cora), names(&linqs));
 }
+
+#[test]
+fn texts() {
+    let Some(source) = shared("texts") else { return };
+    let cora = load("subcora-texts", &source).unwrap();
+    check(&cora);
+    assert_eq!(class_sizes(&cora), [147, 208, 410, 214, 110, 90, 175]);
+    assert!(cora.texts[0].starts_with("Title: The megaprior heuristic"));
+    assert_eq!(cora.texts.iter().map(String::len).sum::<usize>() / 1354, 1014);
+
+    let cornell = load("cornell-texts", &source).unwrap();
+    assert_eq!((cornell.graph.num_nodes(), cornell.graph.num_edges(), cornell.texts.len()), (191, 293, 191));
+    assert_eq!(class_sizes(&cornell), [83, 17, 42, 17, 32]);
+    assert_eq!(cornell.graph.edge_index.iter().next(), Some((0, 166)));
+    assert_eq!(Dataset::Nodes(cornell.clone()).stats().unwrap().self_loops, 1);
+    assert!(cornell.texts[0].starts_with("Patty Hough;Patty Hough; Sandia"));
+}
