@@ -9,7 +9,7 @@ use super::folder::{self, CONFIG, MODULES, PROMPTS, SENTENCES, TOKENIZER, TOKENS
 use crate::{Error, Result};
 
 /// The repository that `name` means, if it is no folder and has the form `OWNER/NAME`.
-pub(super) fn repository(name: &str) -> Option<&str> {
+pub(super) fn repository_of(name: &str) -> Option<&str> {
     let plain = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
@@ -19,74 +19,92 @@ pub(super) fn repository(name: &str) -> Option<&str> {
     (plain(owner) && plain(model) && !Path::new(name).exists()).then_some(name)
 }
 
-/// Makes sure that the files of a model are in the cache, and gives their folder. `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME` and
-/// `HF_HUB_OFFLINE` are as usual.
-pub(super) fn fetch(repository: &str) -> Result<PathBuf> {
-    let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || std::env::home_dir().unwrap_or_else(std::env::temp_dir).join(".cache/huggingface");
-    let folder = path("HF_HUB_CACHE").unwrap_or_else(|| path("HF_HOME").unwrap_or_else(home).join("hub"));
-    let offline = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_lowercase();
-    let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into());
-    let cache = Cache::new(folder);
-    let api = ApiBuilder::from_cache(cache.clone()).with_endpoint(endpoint).with_progress(false).build();
-    let source = Source {
-        name: repository,
-        cache: cache.repo(Repo::model(repository.to_string())),
-        api: api.map_err(|e| Error::format(repository, e.to_string()))?.model(repository.to_string()),
-        offline: ["1", "true", "yes", "on"].contains(&offline.as_str()),
-    };
-    let found = source.all();
-    found.map_err(|problem| Error::format(format!("{repository} on the Hub"), problem))
+/// The Hub, or a mirror of it, and the cache of what was downloaded.
+pub(super) struct Hub {
+    /// The address, `https://huggingface.co`.
+    pub(super) endpoint: String,
+    /// The folder of the cache.
+    pub(super) cache: PathBuf,
+    /// Whether only the cache may be used, never the network.
+    pub(super) offline: bool,
+}
+
+impl Hub {
+    /// As the usual variables say: `HF_ENDPOINT`, `HF_HUB_CACHE` or `HF_HOME`, and `HF_HUB_OFFLINE`.
+    pub(super) fn from_env() -> Self {
+        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = || std::env::home_dir().unwrap_or_else(std::env::temp_dir).join(".cache/huggingface");
+        let offline = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_lowercase();
+        Self {
+            endpoint: std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".into()),
+            cache: path("HF_HUB_CACHE").unwrap_or_else(|| path("HF_HOME").unwrap_or_else(home).join("hub")),
+            offline: ["1", "true", "yes", "on"].contains(&offline.as_str()),
+        }
+    }
+
+    /// Makes sure that the files of a model are in the cache, and gives their folder.
+    pub(super) fn fetch(&self, repository: &str) -> Result<PathBuf> {
+        let failed = |problem: String| Error::format(format!("{repository} on the Hub"), problem);
+        let cache = Cache::new(self.cache.clone());
+        let api = ApiBuilder::from_cache(cache.clone())
+            .with_endpoint(self.endpoint.clone())
+            .with_progress(false)
+            .build()
+            .map_err(|e| failed(e.to_string()))?;
+        let source = Source {
+            cache: cache.repo(Repo::model(repository.to_string())),
+            api: api.model(repository.to_string()),
+            offline: self.offline,
+        };
+        source.all().map_err(failed)
+    }
 }
 
 /// The files of one repository.
-struct Source<'a> {
-    name: &'a str,
+struct Source {
     cache: CacheRepo,
     api: ApiRepo,
     offline: bool,
 }
 
-impl Source<'_> {
+impl Source {
     fn all(&self) -> std::result::Result<PathBuf, String> {
-        // The weights come last: once they are there, everything is.
-        if self.cache.get(WEIGHTS).is_none() && self.offline {
-            return Err("HF_HUB_OFFLINE is set, and the model is not in the cache".into());
-        }
+        // The weights come last: once they are there, everything is, and nothing that is not is asked for again.
         let mut inner = String::new();
-        if let Some(path) = self.optional(MODULES)? {
+        let mut poolings = Vec::new();
+        if let Some(path) = self.optional(MODULES, self.cache.get(WEIGHTS).is_some())? {
             let bytes = std::fs::read(&path).map_err(|e| e.to_string())?;
             let modules: Vec<folder::Module> = folder::json(MODULES, &bytes).map_err(|e| e.to_string())?;
             for module in modules {
                 match module.class() {
                     "Transformer" if !module.path.is_empty() => inner = format!("{}/", module.path),
-                    "Pooling" => drop(self.optional(&format!("{}/{CONFIG}", module.path))?),
+                    "Pooling" => poolings.push(format!("{}/{CONFIG}", module.path)),
                     _ => {}
                 }
             }
         }
-        self.optional(PROMPTS)?;
-        for file in [SENTENCES, TOKENS] {
-            self.optional(&format!("{inner}{file}"))?;
+        let complete = self.cache.get(&format!("{inner}{WEIGHTS}")).is_some();
+        let beside = [SENTENCES, TOKENS].map(|file| format!("{inner}{file}"));
+        for file in poolings.iter().chain(&beside).map(String::as_str).chain([PROMPTS]) {
+            self.optional(file, complete)?;
         }
-        let mut root = PathBuf::new();
+        let mut last = PathBuf::new();
         for file in [CONFIG, TOKENIZER, WEIGHTS] {
-            let path = self.get(&format!("{inner}{file}"))?.ok_or_else(|| {
+            last = self.get(&format!("{inner}{file}"))?.ok_or_else(|| {
                 format!("there is no such repository, it is private, or it has no file {inner}{file}")
             })?;
-            root = path.parent().map(Path::to_path_buf).unwrap_or_default();
         }
         // The snapshot, not the folder of the transformer in it.
-        let root = if inner.is_empty() { Some(root.as_path()) } else { root.parent() };
-        root.map(Path::to_path_buf).ok_or_else(|| format!("{}: no folder", self.name))
+        let root = last.ancestors().nth(1 + inner.matches('/').count());
+        root.map(Path::to_path_buf).ok_or_else(|| format!("{}: in no folder", last.display()))
     }
 
-    fn optional(&self, file: &str) -> std::result::Result<Option<PathBuf>, String> {
-        if self.cache.get(file).is_none() && self.complete() { Ok(None) } else { self.get(file) }
-    }
-
-    fn complete(&self) -> bool {
-        self.offline || self.cache.get(WEIGHTS).is_some()
+    /// As [`get`](Self::get), but what is not in the cache is not asked for if the model is there.
+    fn optional(&self, file: &str, complete: bool) -> std::result::Result<Option<PathBuf>, String> {
+        match self.cache.get(file) {
+            None if complete => Ok(None),
+            _ => self.get(file),
+        }
     }
 
     /// The path of a file in the cache, downloaded if it is not there; `None` if the repository does not have it.
@@ -94,10 +112,29 @@ impl Source<'_> {
         if let Some(path) = self.cache.get(file) {
             return Ok(Some(path));
         }
-        match self.api.download(file) {
-            Ok(path) => Ok(Some(path)),
-            Err(error) if absent(&error) => Ok(None),
-            Err(error) => Err(format!("{file} could not be downloaded: {error}")),
+        if self.offline {
+            return Err(format!("HF_HUB_OFFLINE is set, and {file} is not in the cache"));
+        }
+        let path = match self.api.download(file) {
+            Ok(path) => path,
+            Err(error) if absent(&error) => return Ok(None),
+            Err(error) => return Err(format!("{file} could not be downloaded: {error}")),
+        };
+        // What is not of its kind may be an error page: it must not stay in the cache.
+        let bytes = std::fs::read(&path).map_err(|e| e.to_string())?;
+        let problem = match file.ends_with(".json") {
+            true => serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).err().map(|e| e.to_string()),
+            false => safetensors::SafeTensors::deserialize(&bytes).err().map(|e| e.to_string()),
+        };
+        match problem {
+            None => Ok(Some(path)),
+            Some(problem) => {
+                if let Ok(blob) = std::fs::canonicalize(&path) {
+                    let _ = std::fs::remove_file(blob);
+                }
+                let _ = std::fs::remove_file(&path);
+                Err(format!("{file} as it came is damaged: {problem}"))
+            }
         }
     }
 }
@@ -107,3 +144,7 @@ fn absent(error: &ApiError) -> bool {
     let text = error.to_string();
     text.contains("404") || text.contains("401")
 }
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

@@ -75,8 +75,10 @@ impl TextEncoder {
     /// As [`load`](Self::load), and if an option is not one: a greatest length of more tokens than the model has positions
     /// for, or of none beside those that are added to every text; a type that the model cannot compute in.
     pub fn load_with(name: &str, options: EncoderOptions) -> Result<Self> {
-        let files = match hub::repository(name) {
-            Some(repository) => folder::read(&hub::fetch(repository)?, options.pooling.is_some())?,
+        let files = match hub::repository_of(name) {
+            Some(repository) => {
+                folder::read(&hub::Hub::from_env().fetch(repository)?, options.pooling.is_some())?
+            }
             None => folder::read(Path::new(name), options.pooling.is_some())?,
         };
         let architecture = config::parse(&files.config.path, &files.config.bytes)?;
