@@ -267,12 +267,20 @@ fn details(dataset: &Dataset) -> Result<Vec<(&'static str, String)>> {
                 Ok(labels) => sizes(&d.class_names, &labels),
                 Err(_) => format!("{} (a node may have several)", d.num_classes),
             };
-            vec![
+            let mut facts = vec![
                 ("features", g.num_features().to_string()),
                 ("classes", classes),
                 ("split", split([&g.train_mask, &g.val_mask, &g.test_mask])),
                 ("splits", d.splits.len().max(1).to_string()),
-            ]
+            ];
+            if !d.texts.is_empty() {
+                let bytes: usize = d.texts.iter().map(String::len).sum();
+                facts.push((
+                    "texts",
+                    format!("{} of {} bytes on average", d.texts.len(), bytes / d.texts.len()),
+                ));
+            }
+            facts
         }
         Dataset::Graphs(d) => {
             let classes = match d.labels() {
