@@ -124,3 +124,23 @@ fn graph_files_hold_all_and_damaged_ones_are_errors() {
     let bytes = graph_file::to_bytes(&RawGraph::new(two.clone(), NodeIds::Positions).unwrap()).unwrap();
     assert_eq!(graph_file::parse("f", &bytes).unwrap().edge_index, two);
 }
+
+#[test]
+fn graph_files_keep_a_split() {
+    let karate = candle_geometric_data::karate().unwrap().graph;
+    let bytes = graph_file::to_bytes(&RawGraph::from(karate.clone())).unwrap();
+    let back = graph_file::parse("f", &bytes).unwrap();
+    assert_eq!(bytes, graph_file::to_bytes(&back).unwrap());
+    let back = back.into_graph().unwrap();
+    assert_eq!(back.train_mask, karate.train_mask);
+    assert_eq!(back.val_mask, karate.val_mask);
+    assert_eq!(back.test_mask, karate.test_mask);
+
+    let mut graph = RawGraph::from(karate);
+    let (train, val, test) = (vec![true; 34], vec![false; 34], vec![true; 33]);
+    graph.split = Some(candle_geometric_data::Split { train, val, test });
+    let error = graph_file::parse("f", &graph_file::to_bytes(&graph).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("test_mask: expected [34] of U8, got [33]"), "{error}");
+    graph.split = None;
+    assert!(graph_file::parse("f", &graph_file::to_bytes(&graph).unwrap()).unwrap().split.is_none());
+}
