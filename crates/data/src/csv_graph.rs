@@ -36,7 +36,8 @@ pub fn parse(edges: &[u8], nodes: Option<&[u8]>, columns: &Columns) -> Result<Ra
 ///
 /// ```
 /// # fn main() -> candle_geometric_data::Result<()> {
-/// use candle_geometric_data::csv_graph::{Columns, node_texts, parse};
+/// use candle_geometric_data::csv_graph::{node_texts, parse};
+/// use candle_geometric_data::tables::Columns;
 /// let graph = parse(b"source,target\ny,x\n", None, &Columns::default())?;
 /// let table = b"id,title,abstract\nx,On graphs,They are everywhere.\n";
 /// let texts = node_texts(table, &graph, "id", &["title".into(), "abstract".into()])?;
@@ -49,18 +50,7 @@ pub fn node_texts(
     id: &str,
     columns: &[String],
 ) -> Result<Vec<Option<String>>> {
-    let mut table = Table::open("the table of texts", table, b',')?;
-    let (id, columns) = (table.column(id)?, table.columns(columns)?);
-    let mut texts = HashMap::new();
-    while let Some(row) = table.next()? {
-        let name = row.text(id)?;
-        let parts = columns.iter().map(|&column| row.text(column)).collect::<Result<Vec<_>>>()?;
-        if texts.insert(name.to_string(), parts.join(" ")).is_some() {
-            return Err(row.error(format!("node {:?} comes twice", shown(name))));
-        }
-    }
-    let text = |node| graph.ids.name(node).and_then(|name| texts.get(&name).cloned());
-    Ok((0..graph.num_nodes()).map(text).collect())
+    tables::texts(CsvTable::open("the table of texts", table, b',')?, graph, id, columns)
 }
 
 /// A table with a header.

@@ -139,3 +139,28 @@ pub(crate) fn graph<T: Table>(mut edges: T, nodes: Option<T>, columns: &Columns)
     }
     Ok(graph)
 }
+
+/// The texts of the nodes of a graph: what stands in `columns`, with a blank between them, in the row where the column `id` names
+/// the node. `None` for nodes that the table does not have; others in it are left alone.
+///
+/// # Errors
+/// If a column is not there, or a node comes twice.
+pub(crate) fn texts<T: Table>(
+    mut table: T,
+    graph: &RawGraph,
+    id: &str,
+    columns: &[String],
+) -> Result<Vec<Option<String>>> {
+    let (id, columns) = (table.column(id)?, find(&mut table, columns)?);
+    let mut texts = HashMap::new();
+    while let Some(row) = table.next()? {
+        let name = row.text(id)?.into_owned();
+        let parts = columns.iter().map(|&column| row.text(column)).collect::<Result<Vec<_>>>()?.join(" ");
+        if texts.contains_key(&name) {
+            return Err(row.error(format!("node {:?} comes twice", shown(&name))));
+        }
+        texts.insert(name, parts);
+    }
+    let text = |node| graph.ids.name(node).and_then(|name| texts.get(&name).cloned());
+    Ok((0..graph.num_nodes()).map(text).collect())
+}

@@ -24,7 +24,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use serde::Deserialize;
 
-use crate::csv_graph::Table;
+use crate::csv_graph::CsvTable;
+use crate::tables::{Row, Table};
 use crate::text::{shown, without_mark};
 use crate::{Error, Graph, NodeDataset, Result};
 
@@ -61,7 +62,7 @@ pub fn parse_json(name: &str, json: &[u8]) -> Result<NodeDataset> {
 /// As [`parse_json`], and if a class has two categories.
 pub fn parse_csv(name: &str, table: &[u8]) -> Result<NodeDataset> {
     let file = "the table of nodes";
-    let mut table = Table::open(file, table, b',')?;
+    let mut table = CsvTable::open(file, table, b',')?;
     let (id, label) = (table.column("node_id")?, table.column("label")?);
     let text = table.column("raw_text").or_else(|_| table.column("text"))?;
     let neighbors = table.column("neighbor_ids").or_else(|_| table.column("neighbour"))?;
@@ -72,17 +73,18 @@ pub fn parse_csv(name: &str, table: &[u8]) -> Result<NodeDataset> {
             let number = text.trim().trim_matches('\'').parse::<i64>();
             number.map_err(|_| row.error(format!("{what}: expected a number, got {:?}", shown(text))))
         };
-        let class = number("label", row.text(label)?)?;
+        let class = number("label", &row.text(label)?)?;
         let class =
             u32::try_from(class).map_err(|_| row.error(format!("label: expected a class, got {class}")))?;
         if let Some(category) = category {
-            let name = row.text(category)?;
+            let name = &*row.text(category)?;
             let known: &String = categories.entry(class).or_insert_with(|| name.to_string());
             if known != name {
                 return Err(row.error(format!("class {class} is {:?} and {:?}", shown(known), shown(name))));
             }
         }
-        let list = row.text(neighbors)?.trim();
+        let list = row.text(neighbors)?;
+        let list = list.trim();
         let inner = list.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
         let inner = inner.ok_or_else(|| {
             row.error(format!("expected a list of neighbours in brackets, got {:?}", shown(list)))
@@ -92,7 +94,7 @@ pub fn parse_csv(name: &str, table: &[u8]) -> Result<NodeDataset> {
             inner => inner.split(',').map(|text| number("neighbours", text)).collect(),
         };
         nodes.push(Node {
-            node_id: number("node_id", row.text(id)?)?,
+            node_id: number("node_id", &row.text(id)?)?,
             label: class,
             text: row.text(text)?.to_string(),
             neighbors: neighbors?,

@@ -79,7 +79,8 @@ mod with_text {
     use std::io::Write;
 
     use anyhow::{Context, bail};
-    use candle_geometric::data::csv_graph::{Columns, node_texts};
+    use candle_geometric::data::csv_graph::node_texts;
+    use candle_geometric::data::tables::Columns;
     use candle_geometric::data::text_encoder::{EncoderOptions, Pooling, TextEncoder};
     use candle_geometric::data::{Cache, Dataset, RawGraph, datasets, graph_file, import};
     use indicatif::{ProgressBar, ProgressStyle};

@@ -16,7 +16,7 @@ use candle_geometric_data::tables::Columns;
 use candle_geometric_data::tu::{Options, Tu, parse as parse_tu};
 use candle_geometric_data::{
     GraphDataset, HeteroDataset, KnowledgeGraph, NodeDataset, RawGraph, Result, csv_graph, graph_file,
-    graphml, heterophilous, linqs, matrix_market, npz, numpy_graph, snap,
+    graphml, heterophilous, linqs, matrix_market, npz, numpy_graph, snap, text_graph,
 };
 
 /// A reader, and what must be true of what it makes.
@@ -57,6 +57,8 @@ pub(crate) const BODIES: &[Body] = &[
     #[cfg(feature = "rdf")]
     body("rdf", 3, |f| rdf(f).map(|made| drop(made.facts.edges(true).unwrap()))),
     body("snap", 1, |f| snap::parse("list.txt", &f[0]).map(raw)),
+    body("text_csv", 1, |f| text_graph::parse_csv("made", &f[0]).map(nodes)),
+    body("text_json", 1, |f| text_graph::parse_json("made", &f[0]).map(nodes)),
     body("triples", 3, |f| {
         triples(f).map(|graph| {
             graph.edges(true).unwrap();

@@ -5,7 +5,7 @@ use candle_geometric_data::registry::Format;
 use candle_geometric_data::text_graph::{parse_csv, parse_json};
 use candle_geometric_data::{Dataset, NodeDataset};
 
-use crate::hostile::hostile;
+use crate::common::hostile::hostile;
 
 fn edges(dataset: &NodeDataset) -> Vec<(u32, u32)> {
     dataset.graph.edge_index.iter().collect()
@@ -117,6 +117,6 @@ fn damaged_files() {
     let json = r#"[{"node_id": 7, "label": 1, "text": "a \u00e4", "neighbors": [9, 7], "mask": "Test"},
         {"node_id": 9, "label": 0, "text": "c", "neighbors": [7]}]"#;
     let table = "node_id,label,raw_text,neighbor_ids,category\n7,1,\"a, b\",\"[9, 7]\",x\n9,0,c,[],y\n";
-    hostile(&[json.into()], |files| parse_json("some", &files[0]), |d| d.graph.validate().unwrap());
-    hostile(&[table.into()], |files| parse_csv("some", &files[0]), |d| d.graph.validate().unwrap());
+    hostile("text_json", &[json.into()]);
+    hostile("text_csv", &[table.into()]);
 }
