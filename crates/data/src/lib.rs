@@ -20,6 +20,7 @@
 
 pub mod csv_graph;
 mod dataset;
+mod dictionary_lookup;
 mod error;
 pub mod geom_gcn;
 mod graph;
@@ -66,6 +67,7 @@ pub mod tu;
 mod write;
 
 pub use dataset::{NodeDataset, Split};
+pub use dictionary_lookup::dictionary_lookup;
 pub use error::Error;
 pub use graph::Graph;
 pub use graphs::{GraphBatch, GraphDataset, GraphSplit, Level};

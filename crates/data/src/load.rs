@@ -8,8 +8,8 @@ use crate::rdf::{self, EntityDataset};
 use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
-    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, geom_gcn, graphsage, heterophilous,
-    hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
+    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, dictionary_lookup, geom_gcn,
+    graphsage, heterophilous, hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
 };
 
 /// A data set of any kind.
@@ -94,6 +94,7 @@ impl Dataset {
         };
         Ok(match format {
             Format::Embedded => Self::Nodes(karate::karate()?),
+            Format::Generated => Self::Nodes(dictionary_lookup(10, [1000, 125, 125], 0)?),
             Format::Planetoid => {
                 let files = planetoid::Planetoid {
                     allx: need(".allx")?,

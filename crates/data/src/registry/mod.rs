@@ -1,5 +1,6 @@
 //! The data sets that [`load`](crate::load) knows: where their files come from, and what is in them.
 
+mod generated;
 mod geom_gcn;
 mod graphsage;
 mod heterophilous;
@@ -63,6 +64,8 @@ pub struct FileInfo {
 pub enum Format {
     /// In the library itself.
     Embedded,
+    /// By the library, always the same.
+    Generated,
     /// Pickles of scipy and numpy objects: [`planetoid`](crate::planetoid).
     Planetoid,
     /// `.content` and `.cites`: [`linqs`](crate::linqs).
@@ -151,6 +154,7 @@ pub fn find(name: &str) -> Result<&'static DatasetInfo> {
 
 static FAMILIES: &[&[DatasetInfo]] = &[
     karate::DATASETS,
+    generated::DATASETS,
     planetoid::DATASETS,
     linqs::DATASETS,
     npz::DATASETS,

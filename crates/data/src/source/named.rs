@@ -9,7 +9,7 @@ use crate::{Error, Result};
 fn names(format: Format, name: &str) -> Vec<String> {
     let with = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.replace('*', name)).collect();
     match format {
-        Format::Embedded => Vec::new(),
+        Format::Embedded | Format::Generated => Vec::new(),
         Format::Planetoid => with(&[
             "ind.*.allx",
             "ind.*.tx",

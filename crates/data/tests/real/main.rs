@@ -43,7 +43,15 @@ pub(crate) fn non_zeros(graph: &Graph) -> usize {
 }
 
 /// Sizes as the registry has them, both directions of every edge, no self-loop.
+/// Sizes as the registry has them, and what is true of most: edges in both directions, none from a node to itself.
 pub(crate) fn check(dataset: &NodeDataset) {
+    check_sizes(dataset);
+    let edges = &dataset.graph.edge_index;
+    assert_eq!(transforms::to_undirected(edges).unwrap().edges, *edges);
+    assert!(edges.iter().all(|(source, destination)| source != destination));
+}
+
+pub(crate) fn check_sizes(dataset: &NodeDataset) {
     let graph = &dataset.graph;
     let counts = find(&dataset.name).unwrap().counts;
     graph.validate().unwrap();
@@ -53,8 +61,6 @@ pub(crate) fn check(dataset: &NodeDataset) {
     assert_eq!((dataset.num_classes, dataset.class_names.len()), (counts.classes, counts.classes));
     let split = [&graph.train_mask, &graph.val_mask, &graph.test_mask];
     assert_eq!(split.map(|mask| count(mask)), counts.split);
-    assert_eq!(transforms::to_undirected(&graph.edge_index).unwrap().edges, graph.edge_index);
-    assert!(graph.edge_index.iter().all(|(source, destination)| source != destination));
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn every_data_set_has_its_card() {
         let [train, val, test] = c.split;
         let split = if train == 0 { "none is published".into() } else { format!("{train} / {val} / {test}") };
         let source = match info.files {
-            [] => "embedded".to_string(),
+            [] => format!("none, {}", format!("{:?}", info.format).to_lowercase()),
             files => files.iter().map(|file| format!("<{}>", info.url(file))).collect::<Vec<_>>().join(", "),
         };
         cards += &format!("\n## {}\n\n{}.\n\n", info.name, info.description);

@@ -163,3 +163,20 @@ fn texts() {
     assert_eq!(Dataset::Nodes(cornell.clone()).stats().unwrap().self_loops, 1);
     assert!(cornell.texts[0].starts_with("Patty Hough;Patty Hough; Sandia"));
 }
+
+#[test]
+fn dictionaries_to_look_things_up_in() {
+    let lookup = load("dictionary-lookup", &Source::Cache).unwrap();
+    check_sizes(&lookup);
+    // Every value is that of one entry, and the answer to one query, of each dictionary.
+    assert_eq!(class_sizes(&lookup), [2500; 10]);
+    let (edges, labels) = (&lookup.graph.edge_index, lookup.labels().unwrap());
+    let x = lookup.graph.x.to_vec2::<f32>().unwrap();
+    let key = |node: usize| x[node].iter().position(|&feature| feature == 1.0).unwrap();
+    for (entry, query) in edges.iter().map(|(j, i)| (j as usize, i as usize)) {
+        assert!(entry < 12_500 && query >= 12_500 && entry / 10 == (query - 12_500) / 10);
+        assert_eq!(key(entry) == key(query), labels[entry] == labels[query]);
+        assert_eq!(x[query].iter().sum::<f32>(), 1.0);
+        assert_eq!(x[entry][10 + labels[entry] as usize], 1.0);
+    }
+}
