@@ -4,15 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_geometric_data::knowledge_graph::parse;
 use candle_geometric_data::{Graph, GraphDataset, HeteroDataset, KnowledgeGraph, Level, NodeDataset, karate};
 use candle_geometric_graph::{EdgeIndex, HeteroGraph};
 use candle_geometric_models::{
     Configuration, HeteroModelConfig, KnowledgeModelConfig, MetricKind, ModelConfig,
 };
+use candle_geometric_nn::SeededVarMap;
 use candle_geometric_train::{
-    Error, RunOptions, TrainConfig, Trainable, Trained, Trainer, clustering, train_once,
+    Answer, Error, Recipe, RunOptions, TrainConfig, Trainable, Trained, Trainer, clustering, train_once,
 };
 
 fn config<C: Configuration>(model: &str, data: &str, training: &str) -> TrainConfig<C> {
@@ -118,9 +119,7 @@ fn numbers_of_graphs_are_learnt_from_what_is_known() {
         edge_dim = 1, num_layers = 1, num_timesteps = 1 } }"#
         .replace('\n', " ");
     let edges = data.num_edges();
-    let data = data
-        .with_edge_attr(Tensor::ones((edges, 1), candle_core::DType::F32, &Device::Cpu).unwrap())
-        .unwrap();
+    let data = data.with_edge_attr(Tensor::ones((edges, 1), DType::F32, &Device::Cpu).unwrap()).unwrap();
     let config = config(&model, "protocol = { shares = { train = 0.6, val = 0.2 } }", training);
     let report = train(&config, &data, 0).report;
     let rmse = report.test.unwrap().metric;
@@ -149,7 +148,7 @@ fn groups() -> NodeDataset {
             .filter(|(a, b)| (a + b) % 5 != 0)
     };
     let pairs: Vec<(u32, u32)> = inside(0).chain(inside(12)).chain([(0, 12), (5, 20)]).collect();
-    let x = Tensor::eye(24, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let x = Tensor::eye(24, DType::F32, &Device::Cpu).unwrap();
     let labels: Vec<u32> = (0..24).map(|i| i / 12).collect();
     let mut graph = Graph::new(x, undirected(&pairs, 24)).unwrap();
     graph.y = Some(Tensor::new(labels, &Device::Cpu).unwrap());
@@ -208,7 +207,7 @@ fn papers() -> HeteroDataset {
         [(("paper", "by", "author"), to_author), (("author", "wrote", "paper"), to_paper)],
     )
     .unwrap();
-    let x = Tensor::eye(12, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let x = Tensor::eye(12, DType::F32, &Device::Cpu).unwrap();
     let mask = |part: u32| (0..12u32).map(|paper| paper / 4 == part).collect::<Vec<bool>>();
     let y = Tensor::new((0..12u32).map(|paper| paper % 2).collect::<Vec<_>>(), &Device::Cpu).unwrap();
     let names = vec!["even".into(), "odd".into()];
@@ -307,4 +306,87 @@ fn clusters_are_compared_by_entropies_and_by_pairs() {
     assert!((nmi - 0.5588730382170322).abs() < 1e-12, "{nmi}");
     assert!((ari - 0.23809523809523808).abs() < 1e-12, "{ari}");
     assert!(clustering::adjusted_rand(&labels, &found[1..]).is_err());
+}
+
+/// A model of seed 0 as it is before training, asked for the test data: its metric, and what it says of every item.
+fn untrained<C: Configuration + Clone>(
+    config: &TrainConfig<C>,
+    data: &impl Trainable<C>,
+    names: &[&str],
+) -> (f64, Vec<Answer>) {
+    let tasks = data.tasks(&config.model, &Recipe::of_training(config), &Device::Cpu).unwrap();
+    let task = tasks.of_seed(0).unwrap();
+    let map = SeededVarMap::new(0);
+    let model = config.model.build_model(map.var_builder(DType::F32, &Device::Cpu)).unwrap();
+    let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+    (task.evaluate(&model).unwrap().test.unwrap().metric, task.answers(&model, &names).unwrap())
+}
+
+/// The share that is right.
+fn right(answers: &[Answer]) -> f64 {
+    answers.iter().filter(|answer| answer.right == Some(true)).count() as f64 / answers.len() as f64
+}
+
+#[test]
+fn what_is_said_in_words_is_what_is_measured() {
+    let model = r#"{ architecture = "GCN", config = { in_channels = 34, hidden_channels = 4, num_layers = 2, out_channels = 2 } }"#;
+    let (accuracy, answers) = untrained(
+        &config::<ModelConfig>(model, "", "epochs = 1"),
+        &karate().unwrap(),
+        &["Mr. Hi", "Officer"],
+    );
+    assert_eq!((right(&answers), answers.len()), (accuracy, 18));
+    assert_eq!((answers[0].item.as_str(), answers[0].truth.as_str()), ("2", "Mr. Hi"));
+
+    let graphs = "protocol = { shares = { train = 0.5, val = 0.25 } }";
+    let config_of = |training: &str| config::<ModelConfig>(&classifier(2), graphs, training);
+    let (accuracy, answers) =
+        untrained(&config_of(r#"task = "graph-classification", epochs = 1"#), &shapes(), &["ring", "star"]);
+    assert_eq!((right(&answers), answers.len()), (accuracy, 10));
+    for answer in &answers {
+        let star = answer.item.parse::<usize>().unwrap() % 2 == 1;
+        assert_eq!(answer.truth, if star { "star" } else { "ring" });
+    }
+
+    let links = "protocol = { links = { val = 0.1, test = 0.2 } }";
+    let model = AUTOENCODER.replace('\n', " ");
+    let training = r#"task = "link-prediction", epochs = 1"#;
+    let (_, answers) = untrained(&config::<ModelConfig>(&model, links, training), &groups(), &[]);
+    for answer in &answers {
+        let (j, i) = answer.item.split_once(" – ").unwrap();
+        let pair = (j.parse::<u32>().unwrap(), i.parse::<u32>().unwrap());
+        let edge = groups().graph.edge_index.iter().any(|edge| edge == pair);
+        assert_eq!(answer.truth, if edge { "an edge" } else { "none" });
+        let likely = answer.predicted.parse::<f64>().unwrap();
+        assert!(likely == 0.5 || answer.right == Some((likely > 0.5) == edge), "{answer:?}");
+    }
+
+    let (micro_f1, answers) = untrained(
+        &config::<HeteroModelConfig>(
+            &HAN.replace('\n', " "),
+            r#"metapaths = { pap = [["paper", "by", "author"], ["author", "wrote", "paper"]] }"#,
+            "epochs = 1",
+        ),
+        &papers(),
+        &["even", "odd"],
+    );
+    assert_eq!((right(&answers), answers.len()), (micro_f1, 4));
+
+    let model = r#"{ architecture = "RelationalGAT", config = {
+        convs = [{ in_channels = 4, out_channels = 4, num_relations = 4 }],
+        decoder = { DistMult = { num_nodes = 20, num_relations = 4, hidden_channels = 4 } } } }"#;
+    let training = r#"task = "knowledge-graph-completion", epochs = 1"#;
+    let config = config::<KnowledgeModelConfig>(&model.replace('\n', " "), "", training);
+    let names = family().entities;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (mrr, answers) = untrained(&config, &family(), &names);
+    assert_eq!(
+        answers.iter().map(|a| a.item.as_str()).collect::<Vec<_>>(),
+        ["(c9, child, ?)", "(p9, child⁻¹, ?)"]
+    );
+    let rank =
+        |a: &Answer| a.truth.split_once("(rank ").unwrap().1.trim_end_matches(')').parse::<f64>().unwrap();
+    let mean = answers.iter().map(|a| 1.0 / rank(a)).sum::<f64>() / 2.0;
+    assert!((mean - mrr).abs() < 1e-12);
+    assert!(answers.iter().all(|a| a.right == Some(rank(a) == 1.0)));
 }

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use candle_geometric::data::Dataset;
 use candle_geometric::models::zoo::Family;
 use candle_geometric::models::{Configuration, HeteroModelConfig, KnowledgeModelConfig, ModelConfig};
-use candle_geometric::train::{Recipe, Trainable};
+use candle_geometric::train::Trainable;
 use clap::Args;
 
 use super::Verdict;
 use super::device::DeviceName;
 use super::screen::Screen;
-use super::task::{family, load_data, load_model};
+use super::task::{Prepared, family, prepare};
 
 /// Recompute the metric on a model's card and compare.
 #[derive(Args)]
@@ -47,13 +47,8 @@ impl Evaluate {
         Dataset: Trainable<C>,
     {
         let device = self.device.open()?;
-        let pretrained = load_model::<C>(&self.model, &device)?;
+        let Prepared { pretrained, task } = prepare::<C>(&self.model, self.data.as_deref(), &device)?;
         let (name, entry) = (&pretrained.name, &pretrained.entry);
-        let data = load_data(&entry.data.name, self.data.as_deref())?;
-        let tasks = data
-            .tasks(&entry.model, &Recipe::of_entry(entry), &device)
-            .with_context(|| format!("the model {name} does not suit the data set {}", entry.data.name))?;
-        let task = tasks.of_seed(entry.data.seed)?;
         let measured = task.evaluate(&pretrained.model)?;
         let metric = &entry.metric;
         let evaluation = match metric.split.as_str() {

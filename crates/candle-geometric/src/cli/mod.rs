@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod answers;
 mod data;
 mod device;
 mod encode;

@@ -53,3 +53,12 @@ impl OutDir {
         self.write(name, text.as_bytes())
     }
 }
+
+/// A field of a CSV file.
+pub(crate) fn quoted(field: &str) -> String {
+    if field.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_string()
+    }
+}

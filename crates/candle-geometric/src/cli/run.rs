@@ -5,24 +5,29 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use candle_geometric::explain::{HeadEntropy, LayerSummary, Neighbor, Picture, Weights, summarise};
+use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{HeteroModelConfig, KnowledgeModelConfig, ModelConfig};
 use clap::Args;
 use serde::Serialize;
 
 use super::Verdict;
+use super::answers::Asked;
 use super::device::DeviceName;
-use super::out::OutDir;
+use super::out::{OutDir, quoted};
 use super::screen::{Screen, percent};
-use super::task::Task;
+use super::task::{Task, family};
 
-/// Run a pretrained model on the data it was made for: predictions, and what the attention looks at.
+/// Run a pretrained model on the data it was made for: what it says of the nodes, graphs, pairs or questions of the test data; for
+/// the nodes of one graph, also what the attention looks at.
 #[derive(Args)]
 #[command(after_help = "Examples:
   candle-geometric run gat-karate
   candle-geometric run gat-cora --data DIR --out pictures
   candle-geometric run gat-cora --limit 5 --json
   candle-geometric run gat-pubmed --device cuda:0
+  candle-geometric run relational-gat-umls --data DIR --limit 10
 
---out writes attention.svg, predictions.csv and summary.json.")]
+--out writes predictions.csv and summary.json, and attention.svg for the nodes of one graph.")]
 pub(crate) struct Run {
     /// A model of the zoo (see `list`), a folder with a config.json, or owner/repo on the Hub
     model: String,
@@ -35,7 +40,7 @@ pub(crate) struct Run {
     /// A folder to write the picture, the predictions and the summary into
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The most nodes to show; of a larger graph, its first test nodes are shown
+    /// The most predictions to show; of a larger graph, its first test nodes are shown
     #[arg(long, value_name = "N", default_value_t = 40)]
     limit: usize,
     /// Print JSON
@@ -89,7 +94,24 @@ struct Row<'a> {
 impl Run {
     pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
         let out = self.out.clone().map(OutDir::check).transpose()?;
-        let task = Task::load(&self.model, self.data.as_ref(), &self.device.open()?)?;
+        let device = self.device.open()?;
+        let asked = Asked {
+            model: &self.model,
+            data: self.data.as_deref(),
+            device: &device,
+            device_name: self.device.to_string(),
+            out: out.as_ref(),
+            limit: self.limit,
+            json: self.json,
+        };
+        match family(&self.model)? {
+            Family::Graph => {}
+            Family::Hetero => return asked.run::<HeteroModelConfig>(screen).map(|()| Verdict::Good),
+            Family::Knowledge => return asked.run::<KnowledgeModelConfig>(screen).map(|()| Verdict::Good),
+        }
+        let Some(task) = Task::load(&self.model, self.data.as_deref(), &device)? else {
+            return asked.run::<ModelConfig>(screen).map(|()| Verdict::Good);
+        };
         let graph = &task.dataset.graph;
         let attention =
             task.model.model.attention(&graph.x, &graph.edge_index, graph.edge_attr.as_ref(), None)?;
@@ -260,14 +282,5 @@ impl<'a> Report<'a> {
         });
         screen.table(&["layer", "head", "entropy", "uniform", "ratio"], rows.collect(), &[0, 1, 2, 3, 4])?;
         Ok(())
-    }
-}
-
-/// A field of a CSV file.
-fn quoted(field: &str) -> String {
-    if field.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_string()
     }
 }

@@ -1,13 +1,14 @@
 //! A pretrained model together with the data it was made for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use candle_geometric::data::{Dataset, NodeDataset, Source};
 use candle_geometric::models::zoo::Family;
-use candle_geometric::models::{self, Configuration, Level, Pretrained};
+use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind};
 use candle_geometric::nn::Mode;
-use candle_geometric::train::{metrics, preprocess};
+use candle_geometric::train::task::node_split;
+use candle_geometric::train::{Recipe, Task as TrainTask, Trainable, metrics, preprocess};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
@@ -51,7 +52,32 @@ pub(crate) fn load_data(name: &str, folder: Option<&Path>) -> Result<Dataset> {
     Ok(Dataset::load(name, &source)?)
 }
 
-/// A model on its data.
+/// A pretrained model of any family, and what it was trained for, on the data of its run.
+pub(crate) struct Prepared<C: Configuration> {
+    pub(crate) pretrained: Pretrained<C>,
+    pub(crate) task: Box<dyn TrainTask<C::Model>>,
+}
+
+/// Loads both.
+pub(crate) fn prepare<C: Configuration>(
+    spec: &str,
+    folder: Option<&Path>,
+    device: &Device,
+) -> Result<Prepared<C>>
+where
+    Dataset: Trainable<C>,
+{
+    let pretrained = load_model::<C>(spec, device)?;
+    let (name, entry) = (&pretrained.name, &pretrained.entry);
+    let data = load_data(&entry.data.name, folder)?;
+    let tasks = data
+        .tasks(&entry.model, &Recipe::of_entry(entry), device)
+        .with_context(|| format!("the model {name} does not suit the data set {}", entry.data.name))?;
+    let task = tasks.of_seed(entry.data.seed)?;
+    Ok(Prepared { pretrained, task })
+}
+
+/// A classifier of nodes on its graph.
 pub(crate) struct Task {
     pub(crate) model: Pretrained,
     pub(crate) dataset: NodeDataset,
@@ -62,17 +88,24 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Loads both and runs the model once.
-    pub(crate) fn load(spec: &str, folder: Option<&PathBuf>, device: &Device) -> Result<Self> {
+    /// Loads both and runs the model once; none unless the model classifies the nodes of one graph.
+    pub(crate) fn load(spec: &str, folder: Option<&Path>, device: &Device) -> Result<Option<Self>> {
         let model: Pretrained = load_model(spec, device)?;
         let entry = &model.entry;
-        ensure!(
-            model.model.level() == Level::Node,
-            "the model {} ({}) classifies graphs, not nodes, which is all that this command can show",
-            model.name,
-            entry.model.architecture()
-        );
-        let mut dataset = load_data(&entry.data.name, folder.map(PathBuf::as_path))?.into_nodes()?;
+        if entry.task.kind != TaskKind::NodeClassification || model.model.level() != Level::Node {
+            return Ok(None);
+        }
+        let mut dataset = match load_data(&entry.data.name, folder)? {
+            Dataset::Graphs(_) => return Ok(None),
+            other => other.into_nodes()?,
+        };
+        let split = node_split(&dataset, entry.data.protocol, entry.data.seed)?;
+        dataset.graph.train_mask = split.train;
+        dataset.graph.val_mask = split.val;
+        dataset.graph.test_mask = split.test;
+        if entry.preprocessing.drop_edge_attr {
+            dataset.graph.edge_attr = None;
+        }
         dataset.graph.x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
         let graph = &dataset.graph;
         ensure!(
@@ -96,7 +129,7 @@ impl Task {
         let graph = &dataset.graph;
         let logits =
             model.model.forward_t(&graph.x, &graph.edge_index, graph.edge_attr.as_ref(), Mode::Eval)?;
-        Ok(Self { model, dataset, truth, logits })
+        Ok(Some(Self { model, dataset, truth, logits }))
     }
 
     /// The predicted class of every node.

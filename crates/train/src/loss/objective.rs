@@ -34,6 +34,11 @@ impl Objective {
         Ok(Self::Numbers { loss, y, known })
     }
 
+    /// Whether what should come out are labels, of which an output above 0 says that they are there.
+    pub(crate) fn are_labels(&self) -> bool {
+        matches!(self, Self::Numbers { loss: LossKind::BceWithLogits, .. })
+    }
+
     /// The mean loss of outputs `[M, T]`, a scalar; 0 where nothing is known.
     pub(crate) fn forward(&self, outputs: &Tensor) -> Result<Tensor> {
         match self {

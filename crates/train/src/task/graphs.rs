@@ -10,7 +10,7 @@ use candle_geometric_graph::rng::{Generator, Stream};
 use candle_geometric_models::{GraphModel, Level, MetricKind, ModelConfig, Protocol, TaskKind};
 use candle_geometric_nn::Mode;
 
-use super::{Measured, Recipe, Task, Tasks, Trainable, check_widths};
+use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths};
 use crate::config::LossKind;
 use crate::loss::Objective;
 use crate::{Error, Evaluation, Result, preprocess};
@@ -147,6 +147,7 @@ fn objective(shared: &Shared, y: Option<&Tensor>, known: Option<&Tensor>) -> Res
 
 /// Some graphs to be evaluated.
 struct Part {
+    graphs: Vec<usize>,
     batches: Vec<Inputs>,
     objective: Objective,
 }
@@ -155,6 +156,7 @@ impl Part {
     fn new(shared: &Shared, graphs: &[usize]) -> Result<Self> {
         let whole = shared.data.batch(graphs)?;
         Ok(Self {
+            graphs: graphs.to_vec(),
             batches: shared
                 .batches(graphs)
                 .map(|graphs| Ok(prepare(shared, graphs)?.0))
@@ -163,10 +165,14 @@ impl Part {
         })
     }
 
-    fn evaluate(&self, model: &Model, metric: MetricKind) -> Result<Evaluation> {
+    fn run(&self, model: &Model) -> Result<Tensor> {
         let outputs: Vec<Tensor> =
             self.batches.iter().map(|b| b.run(model, Mode::Eval)).collect::<Result<_>>()?;
-        self.objective.evaluate(&Tensor::cat(&outputs, 0)?, metric)
+        Ok(Tensor::cat(&outputs, 0)?)
+    }
+
+    fn evaluate(&self, model: &Model, metric: MetricKind) -> Result<Evaluation> {
+        self.objective.evaluate(&self.run(model)?, metric)
     }
 }
 
@@ -218,5 +224,10 @@ impl Task<Model> for Graphs {
             val: self.val.evaluate(model, metric)?,
             test: self.test.as_ref().map(|test| test.evaluate(model, metric)).transpose()?,
         })
+    }
+
+    fn answers(&self, model: &Model, names: &[String]) -> Result<Vec<Answer>> {
+        let part = self.test.as_ref().unwrap_or(&self.val);
+        answers::of_objective(&part.run(model)?, &part.objective, &part.graphs, names)
     }
 }

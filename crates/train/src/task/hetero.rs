@@ -12,7 +12,7 @@ use candle_geometric_models::{
 };
 use candle_geometric_nn::Mode;
 
-use super::{Measured, Recipe, Task, Tasks, Trainable, check_widths};
+use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths};
 use crate::config::LossKind;
 use crate::metrics::macro_f1;
 use crate::{MaskedLoss, Result, Targets, preprocess};
@@ -130,6 +130,11 @@ impl Task<Model> for Nodes {
             val: self.val.evaluate(&logits)?,
             test: self.test.as_ref().map(|test| test.evaluate(&logits)).transpose()?,
         })
+    }
+
+    fn answers(&self, model: &Model, names: &[String]) -> Result<Vec<Answer>> {
+        let part = self.test.as_ref().unwrap_or(&self.val);
+        answers::of_targets(&self.inputs.run(model, Mode::Eval)?, part.targets(), part.rows(), names)
     }
 
     fn more(&self, model: &Model) -> Result<Vec<(MetricKind, f64)>> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_geometric_data::NodeDataset;
 use candle_geometric_graph::rng::{Generator, Stream};
 use candle_geometric_graph::transforms::{LinkSplitConfig, random_link_split};
@@ -13,7 +13,7 @@ use candle_geometric_nn::Mode;
 use candle_geometric_nn::decoder::DotDecoder;
 
 use super::nodes::Inputs;
-use super::{Measured, Recipe, Task, Tasks, check_widths};
+use super::{Answer, Measured, Recipe, Task, Tasks, answers, check_widths};
 use crate::clustering::{adjusted_rand, k_means, normalized_mutual_info};
 use crate::metrics::{average_precision, roc_auc};
 use crate::{Error, Evaluation, Result};
@@ -37,9 +37,16 @@ pub(super) fn tasks(
         }
         recipe.metric(&[MetricKind::Nmi], "clusters")?;
         let (labels, clusters) = (dataset.labels()?, dataset.num_classes);
+        let class_names = dataset.class_names.clone();
         return Ok(Tasks::new(Vec::new(), move |seed| {
             let edges = Links::of_all(&inputs.edges, seed)?;
-            Ok(Box::new(Clustering { inputs: inputs.clone(), edges, labels: labels.clone(), clusters }))
+            Ok(Box::new(Clustering {
+                inputs: inputs.clone(),
+                edges,
+                labels: labels.clone(),
+                class_names: class_names.clone(),
+                clusters,
+            }))
         }));
     }
     let metric = recipe.metric(&[MetricKind::RocAuc, MetricKind::AveragePrecision], "links")?;
@@ -115,7 +122,7 @@ impl Links {
 
     fn loss(&self, z: &Tensor) -> Result<f64> {
         let loss = recon_loss(z, &self.positive, &self.negative)?;
-        Ok(loss.to_dtype(candle_core::DType::F64)?.to_scalar()?)
+        Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
     }
 
     fn measure(&self, z: &Tensor, metric: MetricKind) -> Result<f64> {
@@ -177,6 +184,20 @@ impl Task<Model> for HiddenLinks {
         let both = [MetricKind::RocAuc, MetricKind::AveragePrecision];
         both.into_iter().filter(|&m| m != self.metric).map(|m| Ok((m, self.test.measure(&z, m)?))).collect()
     }
+
+    fn answers(&self, model: &Model, _: &[String]) -> Result<Vec<Answer>> {
+        let z = self.test.encode(&self.inputs, model, Mode::Eval)?;
+        let mut answers = Vec::new();
+        for (pairs, truth) in [(&self.test.positive, true), (&self.test.negative, false)] {
+            let scores =
+                DotDecoder.forward(&z, pairs)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+            let probabilities = scores.into_iter().map(|score| 1.0 / (1.0 + (-score).exp()));
+            answers.extend(pairs.iter().zip(probabilities).map(|((j, i), probability)| {
+                answers::of_probability(format!("{j} – {i}"), probability, truth)
+            }));
+        }
+        Ok(answers)
+    }
 }
 
 /// Clustering.
@@ -184,6 +205,7 @@ struct Clustering {
     inputs: Arc<Inputs>,
     edges: Links,
     labels: Vec<u32>,
+    class_names: Vec<String>,
     clusters: usize,
 }
 
@@ -223,5 +245,19 @@ impl Task<Model> for Clustering {
     fn more(&self, model: &Model) -> Result<Vec<(MetricKind, f64)>> {
         let z = self.edges.encode(&self.inputs, model, Mode::Eval)?;
         Ok(vec![(MetricKind::Ari, adjusted_rand(&self.labels, &self.clusters(&z)?)?)])
+    }
+
+    /// The cluster of every node beside its class: which cluster is which class is nowhere said.
+    fn answers(&self, model: &Model, _: &[String]) -> Result<Vec<Answer>> {
+        let clusters = self.clusters(&self.edges.encode(&self.inputs, model, Mode::Eval)?)?;
+        let both = clusters.iter().zip(&self.labels).enumerate();
+        Ok(both
+            .map(|(node, (cluster, &class))| Answer {
+                item: node.to_string(),
+                predicted: format!("cluster {cluster}"),
+                truth: answers::name(&self.class_names, class as usize),
+                right: None,
+            })
+            .collect())
     }
 }

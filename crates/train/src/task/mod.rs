@@ -2,6 +2,7 @@
 //!
 //! A task gives the losses of an epoch and says how good a model is; the [trainer](crate::Trainer) does the rest, whatever the task.
 
+mod answers;
 mod graphs;
 mod hetero;
 mod links;
@@ -17,6 +18,9 @@ use candle_geometric_models::{
     Configuration, FeatureNorm, GraphModel, HeteroModel, HeteroModelConfig, KnowledgeModelConfig, Metapaths,
     MetricKind, ModelConfig, Protocol, RelationalGat, TaskKind, ZooEntry,
 };
+
+pub use answers::Answer;
+pub use nodes::node_split;
 
 use crate::config::{LossKind, TrainConfig};
 use crate::{Error, Evaluation, Result};
@@ -57,6 +61,13 @@ pub trait Task<M>: Send + Sync {
         let _ = model;
         Ok(Vec::new())
     }
+
+    /// What the model says of each item of the test data, or of the validation data where there is none for testing. `names`
+    /// are those of the classes or of the numbers predicted.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    fn answers(&self, model: &M, names: &[String]) -> Result<Vec<Answer>>;
 }
 
 /// How good a model is on the parts of the data.
@@ -153,9 +164,13 @@ impl Recipe {
     }
 
     fn unsuited(&self, data: &str) -> Error {
-        let protocol = serde_json::to_string(&self.protocol).unwrap_or_default();
-        Error::invalid("data.protocol", format!("a way to divide {data}"), protocol)
+        unsuited(self.protocol, data)
     }
+}
+
+fn unsuited(protocol: Protocol, data: &str) -> Error {
+    let protocol = serde_json::to_string(&protocol).unwrap_or_default();
+    Error::invalid("data.protocol", format!("a way to divide {data}"), protocol)
 }
 
 fn one_of<K: Copy + PartialEq>(

@@ -10,7 +10,7 @@ use candle_geometric_graph::transforms::{NodeSplitConfig, SplitKind, random_node
 use candle_geometric_models::{GraphModel, Level, MetricKind, ModelConfig, Protocol, TaskKind};
 use candle_geometric_nn::Mode;
 
-use super::{Measured, Recipe, Task, Tasks, Trainable, check_widths, links};
+use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths, links, unsuited};
 use crate::config::LossKind;
 use crate::{Error, MaskedLoss, Result, Targets, preprocess};
 
@@ -38,7 +38,7 @@ impl Trainable<ModelConfig> for NodeDataset {
             Targets::Labels { .. } => &[MetricKind::MicroF1],
         };
         let metric = recipe.metric(metrics, "the labels of these nodes")?;
-        let division = Division::new(self, recipe)?;
+        let division = Division::new(self, recipe.protocol)?;
         Ok(Tasks::new(self.class_names.clone(), move |seed| {
             let Split { train, val, test } = division.of_seed(seed)?;
             let tested = test.iter().any(|m| *m);
@@ -80,6 +80,14 @@ impl Inputs {
     }
 }
 
+/// The nodes for training, validation and testing in the run with this seed.
+///
+/// # Errors
+/// If the nodes of one graph cannot be divided so.
+pub fn node_split(dataset: &NodeDataset, protocol: Protocol, seed: u64) -> Result<Split> {
+    Division::new(dataset, protocol)?.of_seed(seed)
+}
+
 /// How the nodes are divided for each seed.
 struct Division {
     protocol: Protocol,
@@ -89,8 +97,8 @@ struct Division {
 }
 
 impl Division {
-    fn new(dataset: &NodeDataset, recipe: &Recipe) -> Result<Self> {
-        let (graph, protocol) = (&dataset.graph, recipe.protocol);
+    fn new(dataset: &NodeDataset, protocol: Protocol) -> Result<Self> {
+        let graph = &dataset.graph;
         match protocol {
             Protocol::Each if dataset.splits.is_empty() => {
                 let actual = format!("{}, which has one", dataset.name);
@@ -101,7 +109,7 @@ impl Division {
                 ));
             }
             Protocol::Own | Protocol::Each | Protocol::PerClass { .. } | Protocol::Shares { .. } => {}
-            _ => return Err(recipe.unsuited("the nodes of one graph")),
+            _ => return Err(unsuited(protocol, "the nodes of one graph")),
         }
         let by_class = matches!(protocol, Protocol::PerClass { .. });
         Ok(Self {
@@ -190,6 +198,11 @@ impl Task<Model> for Nodes {
             val: self.val.evaluate_by(self.metric, &logits)?,
             test: self.test.as_ref().map(|test| test.evaluate_by(self.metric, &logits)).transpose()?,
         })
+    }
+
+    fn answers(&self, model: &Model, names: &[String]) -> Result<Vec<Answer>> {
+        let part = self.test.as_ref().unwrap_or(&self.val);
+        answers::of_targets(&self.graph.run(model, Mode::Eval)?, part.targets(), part.rows(), names)
     }
 }
 

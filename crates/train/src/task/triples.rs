@@ -12,7 +12,7 @@ use candle_geometric_models::{
 };
 use candle_geometric_nn::Mode;
 
-use super::{Measured, Recipe, Task, Tasks, Trainable, check_widths};
+use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths};
 use crate::ranking::{KnownTriples, Ranking, filtered_ranks};
 use crate::{Error, Evaluation, Result};
 
@@ -41,6 +41,12 @@ impl Trainable<KnowledgeModelConfig> for KnowledgeGraph {
         }
         let triples = Arc::new(Triples {
             graph: self.edges(true)?,
+            relations: self
+                .relations
+                .iter()
+                .cloned()
+                .chain(self.relations.iter().map(|r| format!("{r}⁻¹")))
+                .collect(),
             questions: answers.into_iter().collect(),
             train: some(&self.questions(&self.train, true), self.val.len().max(1000)),
             val: self.questions(&self.val, true),
@@ -59,6 +65,8 @@ fn some(facts: &[[u32; 3]], most: usize) -> Vec<[u32; 3]> {
 
 struct Triples {
     graph: Relations,
+    /// The names of the relations, and then of those backwards.
+    relations: Vec<String>,
     /// (head, relation) and the right tails.
     questions: Vec<((u32, u32), Vec<u32>)>,
     /// Some of the training facts.
@@ -71,10 +79,13 @@ struct Triples {
 
 impl Triples {
     fn rank(&self, model: &RelationalGat, z: &Tensor, triples: &[[u32; 3]]) -> Result<Ranking> {
-        let ranks = filtered_ranks(triples, &self.known, RANKED_AT_ONCE, |heads, relations| {
+        Ranking::of(&self.ranks(model, z, triples)?)
+    }
+
+    fn ranks(&self, model: &RelationalGat, z: &Tensor, triples: &[[u32; 3]]) -> Result<Vec<f64>> {
+        filtered_ranks(triples, &self.known, RANKED_AT_ONCE, |heads, relations| {
             model.score_tails(z, heads, relations, Mode::Eval)
-        })?;
-        Ranking::of(&ranks)
+        })
     }
 
     /// The loss of 1-vs-all training, as a number, of questions with one right answer each.
@@ -138,5 +149,34 @@ impl Task<RelationalGat> for Arc<Triples> {
         let r = self.rank(model, &z, &self.test)?;
         let hits = [r.hits_at_1, r.hits_at_3, r.hits_at_10];
         Ok([MetricKind::Hits1, MetricKind::Hits3, MetricKind::Hits10].into_iter().zip(hits).collect())
+    }
+
+    /// The best answer that is not already known to be another one, with the rank of the true one.
+    fn answers(&self, model: &RelationalGat, names: &[String]) -> Result<Vec<Answer>> {
+        let facts = if self.test.is_empty() { &self.val } else { &self.test };
+        let z = model.encode(&self.graph, Mode::Eval)?;
+        let ranks = self.ranks(model, &z, facts)?;
+        let mut answers = Vec::new();
+        for (batch, ranks) in facts.chunks(RANKED_AT_ONCE).zip(ranks.chunks(RANKED_AT_ONCE)) {
+            let (heads, relations): (Vec<u32>, Vec<u32>) = batch.iter().map(|t| (t[0], t[1])).unzip();
+            let scores = answers::host(&model.score_tails(&z, &heads, &relations, Mode::Eval)?)?;
+            for ((&[head, relation, tail], mut scores), rank) in batch.iter().zip(scores).zip(ranks) {
+                for other in self.known.tails(head, relation).filter(|&other| other != tail) {
+                    if let Some(score) = scores.get_mut(other as usize) {
+                        *score = f64::NEG_INFINITY;
+                    }
+                }
+                let best = answers::largest(&scores);
+                let entity = |entity: u32| answers::name(names, entity as usize);
+                let relation = answers::name(&self.relations, relation as usize);
+                answers.push(Answer {
+                    item: format!("({}, {relation}, ?)", entity(head)),
+                    predicted: answers::name(names, best),
+                    truth: format!("{} (rank {rank})", entity(tail)),
+                    right: Some(best == tail as usize),
+                });
+            }
+        }
+        Ok(answers)
     }
 }
