@@ -60,6 +60,11 @@ impl Stream {
         Self { seed, id }
     }
 
+    /// Its seed and its number: what code in another language needs to read the same stream.
+    pub const fn key(&self) -> (u64, u64) {
+        (self.seed, self.id)
+    }
+
     /// The stream of a name, such as a parameter's: its number is the 64-bit FNV-1a hash of the name with the
     /// highest bit set, out of the reach of a [`Generator`].
     pub const fn named(seed: u64, name: &str) -> Self {

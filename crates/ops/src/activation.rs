@@ -70,7 +70,7 @@ fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => Ok(kernel(x)?),
         Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
-        Backend::Reference => match function {
+        Backend::Cuda | Backend::Reference => match function {
             Function::Relu => reference::relu(x),
             Function::LeakyRelu { negative_slope } => reference::leaky_relu(x, negative_slope),
             Function::Elu { alpha } => reference::elu(x, alpha),

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::Result;
 use crate::cast::cast;
+use crate::cuda;
 
 /// What runs an operation on a tensor.
 pub(crate) enum Backend {
@@ -11,6 +12,8 @@ pub(crate) enum Backend {
     Cpu,
     /// The same in f32, then back: half-precision numbers on the CPU, which are so accumulated in f32.
     Widened,
+    /// The kernels in [`crate::cuda`], which sum half precision in f32 themselves.
+    Cuda,
     /// The composition of stock operations in [`crate::reference`].
     Reference,
 }
@@ -18,6 +21,9 @@ pub(crate) enum Backend {
 /// The backend for the device and the element type of `t`.
 pub(crate) fn of(t: &Tensor) -> Backend {
     match (t.device(), t.dtype()) {
+        (device, DType::F32 | DType::F64 | DType::F16 | DType::BF16) if cuda::runs_on(device) => {
+            Backend::Cuda
+        }
         (Device::Cpu, DType::F32 | DType::F64) => Backend::Cpu,
         (Device::Cpu, DType::F16 | DType::BF16) => Backend::Widened,
         _ => Backend::Reference,

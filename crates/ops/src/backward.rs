@@ -57,9 +57,9 @@ pub fn backward_from(out: &Tensor, gradient: &Tensor) -> Result<GradStore> {
     check::shape("gradient", gradient, out.dims(), "as out")?;
     check::like("gradient", gradient, out)?;
     let loss = match out.device() {
-        Device::Cpu => {
+        device @ (Device::Cpu | Device::Cuda(_)) => {
             let gradient = gradient.detach();
-            node(&[out], number(), move |_| Ok(vec![Some(Gradient::Shared(gradient.clone()))]))?
+            node(&[out], number(device)?, move |_| Ok(vec![Some(Gradient::Shared(gradient.clone()))]))?
         }
         _ => (out * gradient.detach())?.sum_all()?,
     };

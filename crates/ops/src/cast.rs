@@ -12,7 +12,7 @@ use crate::node::node;
 pub(crate) fn cast(t: &Tensor, to: DType) -> Result<Tensor> {
     let t = t.contiguous()?;
     let (numbers, from) = (numbers(&t, to)?, t.dtype());
-    node(&[&t], (numbers, t.shape().clone()), move |grad| {
+    node(&[&t], (Storage::Cpu(numbers), t.shape().clone()), move |grad| {
         Ok(vec![Some(Gradient::Shared(cast(&grad.tensor().detach(), from)?))])
     })
 }

@@ -50,7 +50,7 @@ pub fn edge_sum(
             let out = edge_sum(&backend::wide(src)?, dst.as_ref(), terms.as_ref(), edges)?;
             backend::narrow(&out, src)
         }
-        Backend::Reference => reference::edge_sum(src, dst, terms, edges),
+        Backend::Cuda | Backend::Reference => reference::edge_sum(src, dst, terms, edges),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn gather_src(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Source),
         Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Source)?, x),
-        Backend::Reference => reference::gather_src(x, edges),
+        Backend::Cuda | Backend::Reference => reference::gather_src(x, edges),
     }
 }
 
@@ -55,7 +55,7 @@ pub fn gather_dst(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Destination),
         Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Destination)?, x),
-        Backend::Reference => reference::gather_dst(x, edges),
+        Backend::Cuda | Backend::Reference => reference::gather_dst(x, edges),
     }
 }
 

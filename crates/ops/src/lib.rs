@@ -33,6 +33,10 @@
 //! # Ok(()) }
 //! ```
 
+// Tests of other crates' kind are run inside of this one, too: on the emulator of a GPU.
+#[cfg(test)]
+extern crate self as candle_geometric_ops;
+
 mod activation;
 mod attention;
 mod backend;
@@ -41,6 +45,7 @@ mod bias;
 mod cast;
 mod check;
 mod cpu;
+mod cuda;
 mod dropout;
 mod edge_attr;
 mod edge_sum;

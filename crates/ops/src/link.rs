@@ -56,7 +56,7 @@ impl Gradient {
     /// The sum of both.
     pub(crate) fn plus(&self, other: &Self) -> Result<Self> {
         let (a, b) = (self.clone().contiguous()?, other.clone().contiguous()?);
-        if !matches!(a.tensor().dtype(), DType::F32 | DType::F64) {
+        if !a.tensor().device().is_cpu() || !matches!(a.tensor().dtype(), DType::F32 | DType::F64) {
             return Ok(Self::Shared((a.tensor() + b.tensor())?));
         }
         let (x, y) = (Host::open(a.tensor()), Host::open(b.tensor()));
@@ -127,7 +127,7 @@ impl Link {
         let this = self.clone();
         let out = part(&[&self.node], value, move |_, grad| {
             this.leave(Gradient::Shared(grad.clone()))?;
-            Ok([nothing()?, None, None])
+            Ok([nothing(&this.node)?, None, None])
         })?;
         lock(&LINKS).insert(*self.exit.get_or_init(|| out.id()), Arc::downgrade(&self));
         Ok(out)

@@ -59,7 +59,8 @@ impl Linked {
         let of_values = slots.clone();
         let core = node::core(args, move || backward(&of_values.iter().map(Slot::take).collect::<Vec<_>>()))?;
         let each = values.into_iter().zip(slots).map(|(value, slot)| {
-            let stand_in = node::part(&[&core], number(), |_, _| Ok([nothing()?, None, None]))?;
+            let stand_in =
+                node::part(&[&core], number(core.device())?, |this, _| Ok([nothing(this)?, None, None]))?;
             Ok(Self { value: made(value), link: Some(Link::new(stand_in, slot)) })
         });
         each.collect()
@@ -86,7 +87,7 @@ impl Linked {
         let (storage, layout) = made.storage_and_layout();
         // Only the kernels for the CPU make links, and what they make is contiguous.
         let Storage::Cpu(numbers) = &*storage else { return made.copy() };
-        link.clone().exit((numbers.clone(), layout.shape().clone()))
+        link.clone().exit((Storage::Cpu(numbers.clone()), layout.shape().clone()))
     }
 
     /// The same with its numbers in a row in memory.

@@ -15,9 +15,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use candle_core::backend::BackendDevice;
 use candle_core::op::BackpropOp;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Error, Layout, Result, Shape, Storage, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Error, Layout, Result, Shape,
+    Storage, Tensor,
 };
 
 use crate::backward::collect;
@@ -30,12 +32,12 @@ const MOST: usize = 9;
 /// The gradients of the arguments in their order; `None` where there is none.
 pub(crate) type Gradients = Vec<Option<Gradient>>;
 
-/// The numbers of a result on the CPU and its shape.
-pub(crate) type Value = (CpuStorage, Shape);
+/// The numbers of a result, where its arguments are, and its shape.
+pub(crate) type Value = (Storage, Shape);
 
-/// The numbers of a result.
+/// The numbers of a result on the CPU.
 pub(crate) fn value<T: Real>(numbers: Vec<T>, shape: impl Into<Shape>) -> Value {
-    (T::to_cpu_storage_owned(numbers), shape.into())
+    (Storage::Cpu(T::to_cpu_storage_owned(numbers)), shape.into())
 }
 
 /// A tensor that depends on `args`, at most nine: `backward` computes their gradients from that of the result.
@@ -45,7 +47,7 @@ pub(crate) fn node(
     backward: impl Fn(&Gradient) -> Result<Gradients> + Send + Sync + 'static,
 ) -> Result<Tensor> {
     if !args.iter().any(|a| a.track_op()) {
-        return Ok(Tensor::from_storage(Storage::Cpu(value.0), value.1, BackpropOp::none(), false));
+        return Ok(Tensor::from_storage(value.0, value.1, BackpropOp::none(), false));
     }
     let slot = Slot::default();
     let of_result = slot.clone();
@@ -82,12 +84,15 @@ pub(crate) fn core(
     if args.len() > MOST {
         return Err(Error::Msg(format!("an operation has at most {MOST} arguments, not {}", args.len())));
     }
+    let Some(device) = args.first().map(|t| t.device()) else {
+        return Err(Error::Msg("an operation has at least one argument".into()));
+    };
     let args: Vec<Arg> = args.iter().map(|t| Arg::new(t)).collect();
     let mailbox = Arc::new(Mutex::new(Gradients::new()));
     let ties = args.chunks(3).enumerate().map(|(k, args)| {
         let (mailbox, receivers) = (mailbox.clone(), args.to_vec());
         let take = move |k| lock(&mailbox).get_mut(k).and_then(Option::take);
-        part(&args.iter().map(Arg::node).collect::<Vec<_>>(), number(), move |this, _| {
+        part(&args.iter().map(Arg::node).collect::<Vec<_>>(), number(device)?, move |this, _| {
             let mut all = [const { None }; 3];
             for (i, (arg, grad)) in receivers.iter().zip(&mut all).enumerate() {
                 if let Some(gradient) = take(3 * k + i) {
@@ -98,22 +103,28 @@ pub(crate) fn core(
         })
     });
     let ties = ties.collect::<Result<Vec<_>>>()?;
-    part(&ties.iter().collect::<Vec<_>>(), number(), move |_, _| {
+    part(&ties.iter().collect::<Vec<_>>(), number(device)?, move |this, _| {
         // Not under the lock: while this waits for its threads it may be asked to run another backward pass.
         let gradients = backward()?;
         *lock(&mailbox) = gradients;
-        Ok([nothing()?, nothing()?, nothing()?])
+        let nothing = nothing(this)?;
+        Ok([nothing.clone(), nothing.clone(), nothing])
     })
 }
 
-/// The value of what only stands for something.
-pub(crate) fn number() -> Value {
-    (CpuStorage::F32(vec![0.0]), ().into())
+/// The value of what only stands for something on a device.
+pub(crate) fn number(device: &Device) -> Result<Value> {
+    let shape = Shape::from(());
+    let storage = match device {
+        Device::Cuda(device) => Storage::Cuda(device.zeros_impl(&shape, DType::F32)?),
+        _ => Storage::Cpu(CpuStorage::F32(vec![0.0])),
+    };
+    Ok((storage, shape))
 }
 
-/// The gradient of a number of no interest. Without one Candle would not go on to what it depends on.
-pub(crate) fn nothing() -> Result<Option<Tensor>> {
-    Tensor::zeros((), DType::F32, &Device::Cpu).map(Some)
+/// The gradient of a number of no interest, `this`. Without one Candle would not go on to what it depends on.
+pub(crate) fn nothing(this: &Tensor) -> Result<Option<Tensor>> {
+    Tensor::zeros((), DType::F32, this.device()).map(Some)
 }
 
 pub(crate) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -146,7 +157,7 @@ impl Arg {
         match self {
             Self::Linked(link) => {
                 link.leave(gradient)?;
-                nothing()
+                nothing(link.node())
             }
             Self::Plain(t) => Ok(collect(this, t, gradient)?.map(Gradient::into_tensor)),
         }
@@ -181,6 +192,24 @@ impl Part {
     fn value(&self) -> Result<Value> {
         lock(&self.value).take().ok_or_else(|| Error::Msg("an operation was run a second time".into()))
     }
+
+    fn on_cpu(&self) -> Result<(CpuStorage, Shape)> {
+        match self.value()? {
+            (Storage::Cpu(numbers), shape) => Ok((numbers, shape)),
+            _ => Err(misplaced()),
+        }
+    }
+
+    fn on_cuda(&self) -> Result<(CudaStorage, Shape)> {
+        match self.value()? {
+            (Storage::Cuda(numbers), shape) => Ok((numbers, shape)),
+            _ => Err(misplaced()),
+        }
+    }
+}
+
+fn misplaced() -> Error {
+    Error::Msg("the result of an operation is not where its arguments are".into())
 }
 
 const NAME: &str = "candle-geometric";
@@ -190,8 +219,12 @@ impl CustomOp1 for Part {
         NAME
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<Value> {
-        self.value()
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.on_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.on_cuda()
     }
 
     fn bwd(&self, _: &Tensor, this: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
@@ -205,8 +238,18 @@ impl CustomOp2 for Part {
         NAME
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<Value> {
-        self.value()
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.on_cpu()
+    }
+
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.on_cuda()
     }
 
     fn bwd(
@@ -234,8 +277,20 @@ impl CustomOp3 for Part {
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
-    ) -> Result<Value> {
-        self.value()
+    ) -> Result<(CpuStorage, Shape)> {
+        self.on_cpu()
+    }
+
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.on_cuda()
     }
 
     fn bwd(

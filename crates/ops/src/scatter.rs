@@ -51,7 +51,7 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
             for_float!(messages.dtype(), "scatter", T => scatter_as::<T>(messages, edges.clone(), reduce))?,
         ),
         Backend::Widened => backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages),
-        Backend::Reference => reference::scatter(messages, edges, reduce),
+        Backend::Cuda | Backend::Reference => reference::scatter(messages, edges, reduce),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
             Ok(for_float!(scores.dtype(), "segment_softmax", T => softmax::<T>(scores, edges.clone()))?)
         }
         Backend::Widened => backend::narrow(&segment_softmax(&backend::wide(scores)?, edges)?, scores),
-        Backend::Reference => reference::segment_softmax(scores, edges),
+        Backend::Cuda | Backend::Reference => reference::segment_softmax(scores, edges),
     }
 }
 

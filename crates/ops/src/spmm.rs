@@ -76,7 +76,7 @@ pub fn spmm_plus(
             let out = spmm_plus(edges, weights.as_ref(), wide(&x)?, bias.as_ref(), residual.as_ref())?;
             backend::narrow(&out, &value)
         }
-        Backend::Reference => {
+        Backend::Cuda | Backend::Reference => {
             let mut out = reference::spmm(edges, weights, &x.tensor()?)?;
             if let Some(r) = residual {
                 out = (out + r.tensor()?)?;
@@ -142,7 +142,7 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(a) {
         Backend::Cpu => Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, None, edges.clone()))?),
         Backend::Widened => backend::narrow(&sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?, a),
-        Backend::Reference => reference::sddmm(a, b, edges),
+        Backend::Cuda | Backend::Reference => reference::sddmm(a, b, edges),
     }
 }
 
@@ -175,7 +175,7 @@ pub fn sddmm_heads(a: &Tensor, b: &Tensor, heads: usize, edges: &EdgeIndex) -> R
         Backend::Widened => {
             backend::narrow(&sddmm_heads(&backend::wide(a)?, &backend::wide(b)?, heads, edges)?, a)
         }
-        Backend::Reference => reference::sddmm_heads(a, b, heads, edges),
+        Backend::Cuda | Backend::Reference => reference::sddmm_heads(a, b, heads, edges),
     }
 }
 

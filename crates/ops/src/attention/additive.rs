@@ -55,6 +55,10 @@ pub fn additive_attention(
                 additive_attention(&v, &src, dst.as_ref(), edge.as_ref(), edges, negative_slope, dropout)?;
             backend::narrow(&out, values)
         }
+        Backend::Cuda => {
+            let terms = Terms { src: Some(src_scores), dst: dst_scores, edge: edge_scores, negative_slope };
+            Ok(fused::on_cuda(values, terms, heads, edges, dropout)?)
+        }
         Backend::Reference => reference::additive_attention(
             values,
             src_scores,

@@ -39,6 +39,10 @@ pub fn attend(scores: &Tensor, values: &Tensor, edges: &EdgeIndex) -> Result<Ten
             let out = attend(&backend::wide(scores)?, &backend::wide(values)?, edges)?;
             backend::narrow(&out, values)
         }
+        Backend::Cuda => {
+            let terms = Terms { src: None, dst: None, edge: Some(scores), negative_slope: 1.0 };
+            Ok(fused::on_cuda(values, terms, heads, edges, None)?)
+        }
         Backend::Reference => reference::attend(scores, values, edges),
     }
 }

@@ -55,7 +55,7 @@ pub fn dot_product_attention(
                 .widened(|extras| dot_product_attention(q, k, v, terms.as_ref(), heads, edges, extras))?;
             backend::narrow(&out, &like)
         }
-        Backend::Reference => {
+        Backend::Cuda | Backend::Reference => {
             let (q, k, v) = (query.tensor()?, key.tensor()?, value.tensor()?);
             let out = reference::dot_product_attention(&q, &k, &v, edge_terms, heads, edges, dropout)?;
             extras.add_to(out)
@@ -96,7 +96,7 @@ pub fn dot_product_attention_weights(
             let alpha = dot_product_attention_weights(q, k, terms.as_ref(), heads, edges)?;
             backend::narrow(&alpha, &like)
         }
-        Backend::Reference => {
+        Backend::Cuda | Backend::Reference => {
             let (query, key) = (query.tensor()?, key.tensor()?);
             reference::dot_product_attention_weights(&query, &key, edge_terms, heads, edges)
         }

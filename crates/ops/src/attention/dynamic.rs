@@ -61,7 +61,7 @@ pub fn dynamic_attention(
             })?;
             backend::narrow(&out, &src)
         }
-        Backend::Reference => {
+        Backend::Cuda | Backend::Reference => {
             let (src, dst) = (x_src.tensor()?, x_dst.tensor()?);
             extras.add_to(reference::dynamic_attention(&src, &dst, scoring, edges, dropout)?)
         }
@@ -102,7 +102,7 @@ pub fn dynamic_attention_weights(
                 wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention_weights(s, d, scoring, edges))?;
             backend::narrow(&alpha, &src)
         }
-        Backend::Reference => {
+        Backend::Cuda | Backend::Reference => {
             reference::dynamic_attention_weights(&x_src.tensor()?, &x_dst.tensor()?, scoring, edges)
         }
     }

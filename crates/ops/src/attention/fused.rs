@@ -1,4 +1,4 @@
-//! The fused attention as an operation of Candle, on the CPU.
+//! The fused attention as an operation of Candle.
 
 use candle_core::{Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
@@ -7,6 +7,7 @@ use crate::Dropout;
 use crate::cpu::attention::{Forward, Scores, Stats, forward};
 use crate::cpu::attention_backward::{Backward, Wanted};
 use crate::cpu::{Host, Real, for_float};
+use crate::cuda::additive::Additive;
 use crate::link::Gradient;
 use crate::node::{self, Gradients, node_of_result};
 
@@ -39,6 +40,28 @@ pub(super) fn attention(
         dropout,
     };
     for_float!(values.dtype(), "attention", T => op.apply::<T>())
+}
+
+/// [`attention`] on a GPU.
+pub(super) fn on_cuda(
+    values: &Tensor,
+    terms: Terms<'_>,
+    heads: usize,
+    edges: &EdgeIndex,
+    dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let contiguous = |t: Option<&Tensor>| t.map(Tensor::contiguous).transpose();
+    let op = Additive {
+        values: values.contiguous()?,
+        src: contiguous(terms.src)?,
+        dst: contiguous(terms.dst)?,
+        edge: contiguous(terms.edge)?,
+        negative_slope: terms.negative_slope,
+        heads,
+        edges: edges.clone(),
+        dropout,
+    };
+    op.apply()
 }
 
 struct Attention {

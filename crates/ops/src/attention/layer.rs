@@ -85,7 +85,9 @@ pub fn layer_attention(
             let out = layer_attention(&h, scoring, bias.as_ref(), edges, dropout)?;
             backend::narrow(&out, &value)
         }
-        Backend::Reference => reference::layer_attention(&h.tensor()?, scoring, bias, edges, dropout),
+        Backend::Cuda | Backend::Reference => {
+            reference::layer_attention(&h.tensor()?, scoring, bias, edges, dropout)
+        }
     }
 }
 

@@ -1,0 +1,34 @@
+//! Kernels for NVIDIA's GPUs, and the host's side of them.
+//!
+//! `kernels/` holds the sources, one `.cu` for a family of operations, and `ptx/` what the compiler made of them
+//! (`build.sh`). What runs a kernel is a [`Machine`](machine::Machine): a device of Candle, or in tests the emulator,
+//! which executes the same sources on the processor. All else here knows no difference.
+//!
+//! There are no atomic operations, so the bits are the same on every run: each row of a compressed form is summed by one
+//! team of lanes in one order, and a row longer than [`graph::LONGEST`] is cut into parts at places that depend on the
+//! graph alone, whose sums a second kernel merges in their order.
+
+pub(crate) mod additive;
+#[cfg(feature = "cuda")]
+mod device;
+#[cfg(test)]
+pub(crate) mod emulator;
+mod graph;
+mod layout;
+mod machine;
+#[cfg(test)]
+mod ptx;
+pub(crate) mod sum;
+#[cfg(test)]
+mod tests;
+
+use candle_core::Device;
+
+/// Whether these kernels run on a device.
+pub(crate) fn runs_on(device: &Device) -> bool {
+    #[cfg(test)]
+    if device.is_cpu() && emulator::is_on() {
+        return true;
+    }
+    cfg!(feature = "cuda") && device.is_cuda()
+}

@@ -1,0 +1,67 @@
+//! Sums over the rows of a compressed form: the host's side of `sum.cu`.
+
+use candle_core::{Result, Tensor};
+use candle_geometric_graph::EdgeIndex;
+
+use super::graph::{self, Side};
+use super::layout::Layout;
+use super::machine::{self, Arguments, Fresh, Module, sum_type};
+
+/// `out[r] = Σ w[e] x[id]` over the edges e of row r.
+pub(crate) struct Sum<'a> {
+    pub(crate) edges: &'a EdgeIndex,
+    pub(crate) side: Side,
+    /// `[E, H]`, in the caller's order.
+    pub(crate) weights: Option<&'a Tensor>,
+    pub(crate) heads: usize,
+    pub(crate) of: Of<'a>,
+    /// Whether to divide by the number of edges, where there are any.
+    pub(crate) mean: bool,
+}
+
+/// Whose rows are summed, `[_, H·C]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// Those of the edges.
+    Edges(&'a Tensor),
+    /// Those of the nodes at the other end.
+    Nodes(&'a Tensor),
+}
+
+impl Sum<'_> {
+    /// The sums, `[rows, H·C]`, C columns for each head. All tensors are contiguous.
+    pub(crate) fn run(&self, width: usize) -> Result<Tensor> {
+        let (Of::Edges(x) | Of::Nodes(x)) = self.of;
+        let (device, dtype) = (x.device(), x.dtype());
+        let num_rows = self.side.csr(self.edges).rows();
+        if num_rows * width == 0 {
+            return Tensor::zeros((num_rows, width), dtype, device);
+        }
+        let machine = machine::on(device)?;
+        let machine = machine.as_ref();
+        let rows = graph::rows(self.edges, self.side, device)?;
+        let layout = Layout::new(self.heads, width / self.heads, dtype, &[x])?;
+        let mut out = Fresh::new(machine, dtype, (num_rows, width))?;
+        let mut parts = Fresh::wanted(rows.num_parts > 0, machine, sum_type(dtype), (rows.num_parts, width))?;
+        let row_ptr = self.mean.then_some(&rows.row_ptr);
+        for span in rows.launches(&layout) {
+            let mut a = Arguments::default();
+            rows.write_to(&mut a, span);
+            a.read(if matches!(self.of, Of::Edges(_)) { &rows.edge_ids } else { &rows.columns });
+            a.read_option(self.weights).read(x);
+            a.write(&mut out).write_option(parts.as_mut()).read_option(row_ptr);
+            layout.write_to(&mut a, span.phases);
+            let grid = layout.grid(span.count as usize, span.phases)?;
+            machine.launch(Module::Sum, &layout.entry("sum_rows"), grid, a.finish())?;
+        }
+        if rows.num_cuts > 0 {
+            let mut a = Arguments::default();
+            a.write(&mut out).write_option(parts.as_mut()).read_option(row_ptr);
+            a.read(&rows.cuts).u32(rows.num_cuts as u32).u32(0);
+            layout.write_to(&mut a, 1);
+            let grid = layout.grid(rows.num_cuts, 1)?;
+            machine.launch(Module::Sum, &layout.entry("sum_merge"), grid, a.finish())?;
+        }
+        Ok(out.into_tensor())
+    }
+}
