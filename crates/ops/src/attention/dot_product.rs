@@ -55,7 +55,8 @@ pub fn dot_product_attention(
                 .widened(|extras| dot_product_attention(q, k, v, terms.as_ref(), heads, edges, extras))?;
             backend::narrow(&out, &like)
         }
-        Backend::Cuda | Backend::Reference => {
+        Backend::Cuda => Ok(pairs(query, key, Some(value), edge_terms, heads, edges).attend_on_cuda(extras)?),
+        Backend::Reference => {
             let (q, k, v) = (query.tensor()?, key.tensor()?, value.tensor()?);
             let out = reference::dot_product_attention(&q, &k, &v, edge_terms, heads, edges, dropout)?;
             extras.add_to(out)
@@ -96,7 +97,11 @@ pub fn dot_product_attention_weights(
             let alpha = dot_product_attention_weights(q, k, terms.as_ref(), heads, edges)?;
             backend::narrow(&alpha, &like)
         }
-        Backend::Cuda | Backend::Reference => {
+        Backend::Cuda => {
+            let scores = pairs(query, key, None, edge_terms, heads, edges).scores_on_cuda()?;
+            Ok(segment_softmax(&scores, edges)?.to_dtype(like.dtype())?)
+        }
+        Backend::Reference => {
             let (query, key) = (query.tensor()?, key.tensor()?);
             reference::dot_product_attention_weights(&query, &key, edge_terms, heads, edges)
         }

@@ -61,7 +61,8 @@ pub fn dynamic_attention(
             })?;
             backend::narrow(&out, &src)
         }
-        Backend::Cuda | Backend::Reference => {
+        Backend::Cuda => Ok(pairs(x_src, x_dst, scoring, edges)?.attend_on_cuda(extras)?),
+        Backend::Reference => {
             let (src, dst) = (x_src.tensor()?, x_dst.tensor()?);
             extras.add_to(reference::dynamic_attention(&src, &dst, scoring, edges, dropout)?)
         }
@@ -102,7 +103,11 @@ pub fn dynamic_attention_weights(
                 wide(x_src, x_dst, scoring, |s, d, scoring| dynamic_attention_weights(s, d, scoring, edges))?;
             backend::narrow(&alpha, &src)
         }
-        Backend::Cuda | Backend::Reference => {
+        Backend::Cuda => {
+            let alpha = segment_softmax(&pairs(x_src, x_dst, scoring, edges)?.scores_on_cuda()?, edges)?;
+            Ok(alpha.to_dtype(src.dtype())?)
+        }
+        Backend::Reference => {
             reference::dynamic_attention_weights(&x_src.tensor()?, &x_dst.tensor()?, scoring, edges)
         }
     }

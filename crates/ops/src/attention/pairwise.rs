@@ -1,4 +1,4 @@
-//! Attentions whose scores compare whole rows, as operations of Candle on the CPU.
+//! Attentions whose scores compare whole rows, as operations of Candle.
 
 use candle_core::{Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
@@ -9,6 +9,7 @@ use crate::cpu::pairwise::{
     Added, Attended, Backward, Dot, Dynamic, Of, Pairs, Score, Wanted, attend, scores,
 };
 use crate::cpu::{Host, Real, dense, for_float};
+use crate::cuda;
 use crate::link::Gradient;
 use crate::node::{self, Gradients, node, node_of_result};
 use crate::{Dropout, Linked};
@@ -85,6 +86,35 @@ impl Pairwise {
     pub(super) fn scores(mut self) -> Result<Tensor> {
         self.make_contiguous()?;
         for_float!(self.key.value().dtype(), "scores", T => self.scores_as::<T>())
+    }
+
+    /// [`Pairwise::attend`] on a GPU.
+    pub(super) fn attend_on_cuda(self, extras: Extras<'_>) -> Result<Tensor> {
+        let dropout = extras.dropout.filter(|d| d.p > 0.0);
+        let out = self.on_cuda(dropout)?.attend()?;
+        Ok(extras.add_to(out)?)
+    }
+
+    /// [`Pairwise::scores`] on a GPU, where those of half precision are in f32.
+    pub(super) fn scores_on_cuda(self) -> Result<Tensor> {
+        self.on_cuda(None)?.scores()
+    }
+
+    fn on_cuda(mut self, dropout: Option<Dropout>) -> Result<cuda::pairwise::Pairwise> {
+        self.make_contiguous()?;
+        Ok(cuda::pairwise::Pairwise {
+            query: self.query.tensor()?,
+            key: self.key.tensor()?,
+            value: self.value.as_ref().map(Linked::tensor).transpose()?,
+            dynamic: match self.scoring {
+                Scoring::Dot => None,
+                Scoring::Dynamic { att, negative_slope } => Some((att, negative_slope)),
+            },
+            edge: self.edge,
+            heads: self.heads,
+            edges: self.edges,
+            dropout,
+        })
     }
 
     fn make_contiguous(&mut self) -> Result<()> {

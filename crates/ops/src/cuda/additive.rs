@@ -1,8 +1,9 @@
 //! The attention of GAT, and with given scores: the host's side of `attention_additive.cu`.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
+use super::attended::{Attended, Kept};
 use super::graph::{self, Side};
 use super::layout::{Layout, write_dropout};
 use super::machine::{self, Arguments, Fresh, Machine, Module, sum_type};
@@ -28,16 +29,6 @@ pub(crate) struct Additive {
     pub(crate) heads: usize,
     pub(crate) edges: EdgeIndex,
     pub(crate) dropout: Option<Dropout>,
-}
-
-/// What the backward pass needs from the forward pass.
-struct Kept {
-    /// `[N_dst, D]`, the result before it was rounded, where it was.
-    exact: Option<Tensor>,
-    /// `[N_dst, H]`.
-    largest: Tensor,
-    /// `[N_dst, H]`.
-    inverse: Tensor,
 }
 
 impl Additive {
@@ -180,47 +171,5 @@ impl Additive {
         let grid = layout.grid(num_dst, 1)?;
         machine.launch(MODULE, &layout.entry("additive_pack"), grid, a.finish())?;
         Ok(packed.into_tensor())
-    }
-}
-
-/// Where an attention goes: the structure of that name of the kernels.
-struct Attended {
-    out: Fresh,
-    exact: Option<Fresh>,
-    /// The largest score and the inverse of the total.
-    stats: [Fresh; 2],
-    /// The sums, the largest scores and the totals of the parts of cut rows.
-    parts: [Fresh; 3],
-}
-
-impl Attended {
-    fn new(
-        machine: &dyn Machine,
-        rows: usize,
-        parts: usize,
-        (heads, width): (usize, usize),
-        dtype: DType,
-        tracked: bool,
-    ) -> Result<Self> {
-        let sums = |rows, columns| Fresh::new(machine, sum_type(dtype), (rows, columns));
-        let rounded = dtype != sum_type(dtype);
-        Ok(Self {
-            out: Fresh::new(machine, dtype, (rows, width))?,
-            exact: Fresh::wanted(tracked && rounded, machine, sum_type(dtype), (rows, width))?,
-            stats: [sums(rows, heads)?, sums(rows, heads)?],
-            parts: [sums(parts, width)?, sums(parts, heads)?, sums(parts, heads)?],
-        })
-    }
-
-    fn write_to<'a>(&'a mut self, a: &mut Arguments<'a>) {
-        a.write(&mut self.out).write_option(self.exact.as_mut());
-        for fresh in self.stats.iter_mut().chain(&mut self.parts) {
-            a.write(fresh);
-        }
-    }
-
-    fn into_kept(self) -> (Fresh, Kept) {
-        let [largest, inverse] = self.stats.map(Fresh::into_tensor);
-        (self.out, Kept { exact: self.exact.map(Fresh::into_tensor), largest, inverse })
     }
 }

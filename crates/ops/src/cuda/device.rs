@@ -27,6 +27,9 @@ impl Module {
             Self::AttentionAdditive => {
                 ("candle-geometric-attention-additive", include_str!("ptx/attention_additive.ptx"))
             }
+            Self::AttentionPairwise => {
+                ("candle-geometric-attention-pairwise", include_str!("ptx/attention_pairwise.ptx"))
+            }
             Self::Sum => ("candle-geometric-sum", include_str!("ptx/sum.ptx")),
         }
     }

@@ -128,6 +128,11 @@ impl Rows {
         })
     }
 
+    /// The number of tasks in all launches.
+    pub(super) fn num_tasks(&self) -> usize {
+        self.at_least[0] as usize + self.num_parts
+    }
+
     /// The launches that do all tasks: where a row has many more edges than a warp has teams, all of them share it.
     pub(super) fn launches(&self, layout: &Layout) -> impl Iterator<Item = Span> {
         let (phases, whole) = (layout.most_phases(), self.at_least[0]);

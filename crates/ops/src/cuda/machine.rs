@@ -10,6 +10,7 @@ pub(super) const THREADS: u32 = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Module {
     AttentionAdditive,
+    AttentionPairwise,
     Sum,
 }
 

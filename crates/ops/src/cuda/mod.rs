@@ -9,6 +9,7 @@
 //! graph alone, whose sums a second kernel merges in their order.
 
 pub(crate) mod additive;
+mod attended;
 #[cfg(feature = "cuda")]
 mod device;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod emulator;
 mod graph;
 mod layout;
 mod machine;
+pub(crate) mod pairwise;
 #[cfg(test)]
 mod ptx;
 pub(crate) mod sum;

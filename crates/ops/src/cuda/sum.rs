@@ -65,3 +65,29 @@ impl Sum<'_> {
         Ok(out.into_tensor())
     }
 }
+
+/// How many rows one step of [`columns`] makes one of: `STEP` of the kernels.
+const STEP: usize = 64;
+
+/// The sum of the rows of a matrix, `[n, D] → [D]`, in the type that numbers are summed in.
+pub(crate) fn columns(x: &Tensor) -> Result<Tensor> {
+    let (mut n, width) = x.dims2()?;
+    if n * width == 0 {
+        return Tensor::zeros(width, sum_type(x.dtype()), x.device());
+    }
+    let machine = machine::on(x.device())?;
+    let mut x = x.contiguous()?;
+    loop {
+        let layout = Layout::new(1, width, x.dtype(), &[&x])?;
+        let steps = n.div_ceil(STEP);
+        let mut out = Fresh::new(machine.as_ref(), sum_type(x.dtype()), (steps, width))?;
+        let mut a = Arguments::default();
+        a.read(&x).write(&mut out).u32(n as u32).u32(0);
+        layout.write_to(&mut a, 1);
+        machine.launch(Module::Sum, &layout.entry("sum_columns"), layout.grid(steps, 1)?, a.finish())?;
+        (x, n) = (out.into_tensor(), steps);
+        if n == 1 {
+            return x.reshape(width);
+        }
+    }
+}

@@ -89,7 +89,36 @@ template <class T, int V> __device__ inline void merge_sums(const MergeSums<T>& 
     finish<T, V>(a.to, l, p, cut.row, sum);
 }
 
+// How many rows a team adds up in one step of a sum of columns.
+constexpr unsigned STEP = 64;
+
+template <class T> struct SumColumns {
+    const T* x;   // [rows, D]
+    Sum<T>* out;  // [rows / STEP, rounded up, D]
+    unsigned num_rows, unused;
+    Layout layout;  // of one head
+};
+
+// Grid: a team for every STEP rows. The host calls this until one row is left.
+template <class T, int V> __device__ inline void sum_columns(const SumColumns<T>& a) {
+    using S = Sum<T>;
+    const Layout& l = a.layout;
+    const Place p = PLACE(l, V);
+    const size_t first = size_t(p.team) * STEP, width = size_t(l.heads) * l.channels;
+    if (!p.active || p.phase > 0 || first >= a.num_rows) return;
+    const unsigned count = a.num_rows - first < STEP ? unsigned(a.num_rows - first) : STEP;
+    S sum[V] = {};
+    for (unsigned k = 0; k < count; k++) {
+        S x[V];
+        load<T, V>(x, a.x + (first + k) * width + p.column(l));
+#pragma unroll
+        for (int i = 0; i < V; i++) sum[i] += x[i];
+    }
+    store<S, V>(a.out + p.team * width + p.column(l), sum);
+}
+
 #define SUMS(name, T, V)                                    \
     ENTRY(sum_rows_##name, SumRows<T>, (sum_rows<T, V>))    \
-    ENTRY(sum_merge_##name, MergeSums<T>, (merge_sums<T, V>))
+    ENTRY(sum_merge_##name, MergeSums<T>, (merge_sums<T, V>)) \
+    ENTRY(sum_columns_##name, SumColumns<T>, (sum_columns<T, V>))
 FOR_ALL_TYPES(SUMS)
