@@ -3,6 +3,10 @@ use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
+use crate::cuda::graph::Side;
+use crate::cuda::machine::Fresh;
+use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Result, check, reference};
@@ -50,7 +54,8 @@ pub fn edge_sum(
             let out = edge_sum(&backend::wide(src)?, dst.as_ref(), terms.as_ref(), edges)?;
             backend::narrow(&out, src)
         }
-        Backend::Cuda | Backend::Reference => reference::edge_sum(src, dst, terms, edges),
+        Backend::Cuda => Ok(on_cuda(src, dst, terms, edges.clone())?),
+        Backend::Reference => reference::edge_sum(src, dst, terms, edges),
     }
 }
 
@@ -82,6 +87,36 @@ fn edge_sum_as<T: Real>(
         let mut all = vec![sums(&src, edges.by_source())?];
         if let Some(dst) = &dst {
             all.push(sums(dst, edges.by_destination())?);
+        }
+        if let Some(terms) = &terms {
+            all.push(terms.track_op().then(|| grad.clone()));
+        }
+        Ok(all)
+    })
+}
+
+/// [`edge_sum`] on a GPU.
+fn on_cuda(
+    src: &Tensor,
+    dst: Option<&Tensor>,
+    terms: Option<&Tensor>,
+    edges: EdgeIndex,
+) -> candle_core::Result<Tensor> {
+    let src = src.contiguous()?;
+    let (dst, terms) = (dst.map(Tensor::contiguous).transpose()?, terms.map(Tensor::contiguous).transpose()?);
+    let width = src.dim(1)?;
+    let out = cuda::edges::sum(&edges, Some(&src), dst.as_ref(), terms.as_ref(), width)?;
+    let args: Vec<Tensor> =
+        [Some(&src), dst.as_ref(), terms.as_ref()].into_iter().flatten().cloned().collect();
+    node(&args.iter().collect::<Vec<_>>(), out.into_value(), move |grad| {
+        let sums = |x: &Tensor, side| {
+            let of = Of::Edges(grad.tensor());
+            let sum = Sum { edges: &edges, side, weights: None, heads: 1, of, mean: false };
+            x.track_op().then(|| sum.run(width).map(Fresh::into_gradient)).transpose()
+        };
+        let mut all = vec![sums(&src, Side::Source)?];
+        if let Some(dst) = &dst {
+            all.push(sums(dst, Side::Destination)?);
         }
         if let Some(terms) = &terms {
             all.push(terms.track_op().then(|| grad.clone()));

@@ -3,6 +3,9 @@ use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
+use crate::cuda::graph::Side;
+use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Result, check, reference};
@@ -29,7 +32,8 @@ pub fn gather_src(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Source),
         Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Source)?, x),
-        Backend::Cuda | Backend::Reference => reference::gather_src(x, edges),
+        Backend::Cuda => Ok(on_cuda(x, edges, Side::Source)?),
+        Backend::Reference => reference::gather_src(x, edges),
     }
 }
 
@@ -55,18 +59,13 @@ pub fn gather_dst(x: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => gather(x, edges, Side::Destination),
         Backend::Widened => backend::narrow(&gather(&backend::wide(x)?, edges, Side::Destination)?, x),
-        Backend::Cuda | Backend::Reference => reference::gather_dst(x, edges),
+        Backend::Cuda => Ok(on_cuda(x, edges, Side::Destination)?),
+        Backend::Reference => reference::gather_dst(x, edges),
     }
 }
 
 fn gather(x: &Tensor, edges: &EdgeIndex, side: Side) -> Result<Tensor> {
     Ok(for_float!(x.dtype(), "gather", T => gather_as::<T>(x, edges.clone(), side))?)
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Source,
-    Destination,
 }
 
 /// Its gradient is a sum over the rows of the compressed form by the same side.
@@ -86,5 +85,22 @@ fn gather_as<T: Real>(x: &Tensor, edges: EdgeIndex, side: Side) -> candle_core::
         };
         let dx = cpu::segment::sum::<T>(csr, Host::open(grad.tensor()).slice()?, width);
         Ok(vec![Some(Gradient::own(dx, dims.as_slice())?)])
+    })
+}
+
+/// [`gather`] on a GPU.
+fn on_cuda(x: &Tensor, edges: &EdgeIndex, side: Side) -> candle_core::Result<Tensor> {
+    let (x, edges) = (x.contiguous()?, edges.clone());
+    let (dims, width) = (x.dims().to_vec(), check::width(x.dims()));
+    let (src, dst) = match side {
+        Side::Source => (Some(&x), None),
+        Side::Destination => (None, Some(&x)),
+    };
+    let shape = [&[edges.num_edges()], dims.get(1..).unwrap_or_default()].concat();
+    let out = cuda::edges::sum(&edges, src, dst, None, width)?.reshaped(shape);
+    node(&[&x], out.into_value(), move |grad| {
+        let of = Of::Edges(grad.tensor());
+        let sum = Sum { edges: &edges, side, weights: None, heads: 1, of, mean: false };
+        Ok(vec![Some(Gradient::Shared(sum.run(width)?.reshaped(dims.as_slice()).into_tensor()))])
     })
 }

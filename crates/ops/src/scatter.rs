@@ -4,6 +4,10 @@ use candle_geometric_graph::EdgeIndex;
 use crate::backend::{self, Backend};
 use crate::cpu::extreme::{self, Extreme};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
+use crate::cuda::columns::Column;
+use crate::cuda::graph::Side;
+use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
 use crate::node::{self, node, node_of_result};
 use crate::{Result, check, reference};
@@ -51,6 +55,7 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
             for_float!(messages.dtype(), "scatter", T => scatter_as::<T>(messages, edges.clone(), reduce))?,
         ),
         Backend::Widened => backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages),
+        Backend::Cuda if reduce != Reduce::Mul => Ok(on_cuda(messages, edges.clone(), reduce)?),
         Backend::Cuda | Backend::Reference => reference::scatter(messages, edges, reduce),
     }
 }
@@ -100,4 +105,36 @@ fn scatter_as<T: Real>(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> c
             Ok(vec![Some(Gradient::own(dm, dims.as_slice())?)])
         }),
     }
+}
+
+/// [`scatter`] on a GPU, but for the product.
+fn on_cuda(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> candle_core::Result<Tensor> {
+    let messages = messages.contiguous()?;
+    let (dims, width) = (messages.dims().to_vec(), check::width(messages.dims()));
+    let shape = [&[edges.num_dst()], dims.get(1..).unwrap_or_default()].concat();
+    let column = match reduce {
+        Reduce::Max => Some(Column::Largest),
+        Reduce::Min => Some(Column::Smallest),
+        _ => None,
+    };
+    let args = [&messages.clone()];
+    let Some(column) = column.filter(|_| edges.num_dst() * width > 0) else {
+        let (of, mean) = (Of::Edges(&messages), reduce == Reduce::Mean);
+        let sum = Sum { edges: &edges, side: Side::Destination, weights: None, heads: 1, of, mean };
+        let out = sum.run(width)?.reshaped(shape);
+        return node(&args, out.into_value(), move |grad| {
+            let dm = if mean {
+                cuda::edges::mean_backward(&edges, grad.tensor(), width)?
+            } else {
+                cuda::edges::sum(&edges, None, Some(grad.tensor()), None, width)?
+            };
+            Ok(vec![Some(Gradient::Shared(dm.reshaped(dims.as_slice()).into_tensor()))])
+        });
+    };
+    let [out, equals] = cuda::columns::find(&edges, &messages, width, column)?;
+    let equals = equals.into_tensor();
+    node_of_result(&args, out.reshaped(shape).into_value(), move |out, grad| {
+        let dm = cuda::edges::extreme_backward(&edges, &messages, [out, &equals], grad.tensor(), width)?;
+        Ok(vec![Some(dm.into_gradient())])
+    })
 }

@@ -3,6 +3,10 @@ use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
+use crate::cuda::columns::Column;
+use crate::cuda::graph::Side;
+use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
 use crate::node::{self, node_of_result};
 use crate::{Result, check, reference};
@@ -33,7 +37,8 @@ pub fn segment_softmax(scores: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
             Ok(for_float!(scores.dtype(), "segment_softmax", T => softmax::<T>(scores, edges.clone()))?)
         }
         Backend::Widened => backend::narrow(&segment_softmax(&backend::wide(scores)?, edges)?, scores),
-        Backend::Cuda | Backend::Reference => reference::segment_softmax(scores, edges),
+        Backend::Cuda => Ok(on_cuda(scores, edges.clone())?),
+        Backend::Reference => reference::segment_softmax(scores, edges),
     }
 }
 
@@ -45,5 +50,25 @@ fn softmax<T: Real>(scores: &Tensor, edges: EdgeIndex) -> candle_core::Result<Te
         let (a, g) = (Host::open(alpha), Host::open(grad.tensor()));
         let ds = cpu::softmax::backward::<T>(&edges, a.slice()?, g.slice()?, width);
         Ok(vec![Some(Gradient::own(ds, alpha.shape())?)])
+    })
+}
+
+/// [`segment_softmax`] on a GPU.
+fn on_cuda(scores: &Tensor, edges: EdgeIndex) -> candle_core::Result<Tensor> {
+    let scores = scores.contiguous()?;
+    let width = check::width(scores.dims());
+    if scores.elem_count() == 0 {
+        return Ok(scores);
+    }
+    let [largest, inverse] = cuda::columns::find(&edges, &scores, width, Column::Softmax)?;
+    let (largest, inverse) = (largest.into_tensor(), inverse.into_tensor());
+    let alpha = cuda::edges::softmax(&edges, &scores, [&largest, &inverse], width)?;
+    node_of_result(&[&scores], alpha.into_value(), move |alpha, grad| {
+        // Every column is a head of one channel, which α weighs.
+        let (weights, of) = (Some(alpha), Of::Edges(grad.tensor()));
+        let inner = Sum { edges: &edges, side: Side::Destination, weights, heads: width, of, mean: false };
+        let inner = inner.run_exact(width)?.into_tensor();
+        let ds = cuda::edges::softmax_backward(&edges, [alpha, grad.tensor()], &inner, width)?;
+        Ok(vec![Some(ds.into_gradient())])
     })
 }

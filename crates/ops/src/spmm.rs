@@ -3,6 +3,10 @@ use candle_geometric_graph::EdgeIndex;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
+use crate::cuda::graph::Side;
+use crate::cuda::machine::Fresh;
+use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
 use crate::node::{self, Gradients, node};
 use crate::{Linked, Result, check, reference};
@@ -76,8 +80,11 @@ pub fn spmm_plus(
             let out = spmm_plus(edges, weights.as_ref(), wide(&x)?, bias.as_ref(), residual.as_ref())?;
             backend::narrow(&out, &value)
         }
-        Backend::Cuda | Backend::Reference => {
-            let mut out = reference::spmm(edges, weights, &x.tensor()?)?;
+        other => {
+            let mut out = match other {
+                Backend::Cuda => spmm_on_cuda(edges.clone(), weights, heads, &x.tensor()?)?,
+                _ => reference::spmm(edges, weights, &x.tensor()?)?,
+            };
             if let Some(r) = residual {
                 out = (out + r.tensor()?)?;
             }
@@ -142,7 +149,8 @@ pub fn sddmm(a: &Tensor, b: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     match backend::of(a) {
         Backend::Cpu => Ok(for_float!(a.dtype(), "sddmm", T => sddmm_as::<T>(a, b, None, edges.clone()))?),
         Backend::Widened => backend::narrow(&sddmm(&backend::wide(a)?, &backend::wide(b)?, edges)?, a),
-        Backend::Cuda | Backend::Reference => reference::sddmm(a, b, edges),
+        Backend::Cuda => Ok(sddmm_on_cuda(a, b, None, edges.clone())?),
+        Backend::Reference => reference::sddmm(a, b, edges),
     }
 }
 
@@ -175,7 +183,8 @@ pub fn sddmm_heads(a: &Tensor, b: &Tensor, heads: usize, edges: &EdgeIndex) -> R
         Backend::Widened => {
             backend::narrow(&sddmm_heads(&backend::wide(a)?, &backend::wide(b)?, heads, edges)?, a)
         }
-        Backend::Cuda | Backend::Reference => reference::sddmm_heads(a, b, heads, edges),
+        Backend::Cuda => Ok(sddmm_on_cuda(a, b, Some(heads), edges.clone())?),
+        Backend::Reference => reference::sddmm_heads(a, b, heads, edges),
     }
 }
 
@@ -291,5 +300,59 @@ fn sddmm_as<T: Real>(
         let db =
             || Gradient::own(cpu::segment::spmm(edges.by_destination(), g, heads, a_rows, width), b.shape());
         Ok(vec![a.track_op().then(da).transpose()?, b.track_op().then(db).transpose()?])
+    })
+}
+
+/// The product alone on a GPU.
+fn spmm_on_cuda(
+    edges: EdgeIndex,
+    weights: Option<&Tensor>,
+    heads: usize,
+    x: &Tensor,
+) -> candle_core::Result<Tensor> {
+    let (x, weights) = (x.contiguous()?, weights.map(Tensor::contiguous).transpose()?);
+    let (dims, width) = (x.dims2()?, x.dim(1)?);
+    let product = move |side, weights: Option<&Tensor>, x: &Tensor, edges: &EdgeIndex| {
+        Sum { edges, side, weights, heads, of: Of::Nodes(x), mean: false }.run(width)
+    };
+    let out = product(Side::Destination, weights.as_ref(), &x, &edges)?;
+    let args: Vec<Tensor> = [&x].into_iter().chain(&weights).cloned().collect();
+    node(&args.iter().collect::<Vec<_>>(), out.into_value(), move |grad| {
+        let g = grad.tensor();
+        let dx =
+            || product(Side::Source, weights.as_ref(), g, &edges).map(|dx| dx.reshaped(dims).into_gradient());
+        let mut all = vec![x.track_op().then(dx).transpose()?];
+        if let Some(w) = &weights {
+            let dw = || {
+                let dw = cuda::edges::sddmm(&edges, &x, g, heads)?;
+                Ok::<_, candle_core::Error>(dw.reshaped(w.shape()).into_gradient())
+            };
+            all.push(w.track_op().then(dw).transpose()?);
+        }
+        Ok(all)
+    })
+}
+
+/// [`sddmm_as`] on a GPU.
+fn sddmm_on_cuda(
+    a: &Tensor,
+    b: &Tensor,
+    by_head: Option<usize>,
+    edges: EdgeIndex,
+) -> candle_core::Result<Tensor> {
+    let (a, b) = (a.contiguous()?, b.contiguous()?);
+    let (width, heads) = (a.dim(1)?, by_head.unwrap_or(1));
+    let shape: Vec<usize> = [edges.num_edges()].into_iter().chain(by_head).collect();
+    let out = cuda::edges::sddmm(&edges, &a, &b, heads)?.reshaped(shape);
+    node(&[&a.clone(), &b.clone()], out.into_value(), move |grad| {
+        let product = |side, x: &Tensor| {
+            let weights = Some(grad.tensor());
+            let sum = Sum { edges: &edges, side, weights, heads, of: Of::Nodes(x), mean: false };
+            sum.run(width).map(Fresh::into_gradient)
+        };
+        Ok(vec![
+            a.track_op().then(|| product(Side::Source, &b)).transpose()?,
+            b.track_op().then(|| product(Side::Destination, &a)).transpose()?,
+        ])
     })
 }

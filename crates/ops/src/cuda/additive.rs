@@ -134,15 +134,17 @@ impl Additive {
     ) -> Result<Gradients> {
         let dtype = self.values.dtype();
         let of_edges = of_edges.map(Fresh::into_tensor);
-        let mut all = vec![self.values.track_op().then(|| Gradient::Shared(of_values.into_tensor()))];
+        let mut all = vec![self.values.track_op().then(|| of_values.into_gradient())];
         if self.src.is_some() {
-            all.push(of_src.map(|g| Gradient::Shared(g.into_tensor())));
+            all.push(of_src.map(|g| g.into_gradient()));
         }
         if let Some(dst) = &self.dst {
             let sum = |z: &Tensor| {
                 let (edges, side, of) = (&self.edges, Side::Destination, Of::Edges(z));
                 let sum = Sum { edges, side, weights: None, heads: 1, of, mean: false };
-                Ok::<_, candle_core::Error>(Gradient::Shared(sum.run(self.heads)?.to_dtype(dtype)?))
+                Ok::<_, candle_core::Error>(Gradient::Shared(
+                    sum.run(self.heads)?.into_tensor().to_dtype(dtype)?,
+                ))
             };
             all.push(of_edges.as_ref().filter(|_| dst.track_op()).map(sum).transpose()?);
         }

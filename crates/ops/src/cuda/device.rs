@@ -30,6 +30,8 @@ impl Module {
             Self::AttentionPairwise => {
                 ("candle-geometric-attention-pairwise", include_str!("ptx/attention_pairwise.ptx"))
             }
+            Self::Columns => ("candle-geometric-columns", include_str!("ptx/columns.ptx")),
+            Self::Edges => ("candle-geometric-edges", include_str!("ptx/edges.ptx")),
             Self::Sum => ("candle-geometric-sum", include_str!("ptx/sum.ptx")),
         }
     }

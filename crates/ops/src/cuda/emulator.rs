@@ -99,7 +99,7 @@ fn build() -> PathBuf {
     let fresh = folder.join(format!("cuda-emulator-{}.tmp", std::process::id()));
     let kernels = sources.iter().filter(|s| s.extension().is_some_and(|e| e == "cu"));
     let output = Command::new(compiler())
-        .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas", "-o"])
+        .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas", "-o"])
         .arg(&fresh)
         .arg("-I")
         .arg(root.join("emulator"))

@@ -1,7 +1,11 @@
 //! What runs kernels: memory, and launches with typed arguments.
 
+use candle_core::backend::BackendDevice;
+use candle_core::cpu_backend::CpuDevice;
 use candle_core::op::BackpropOp;
 use candle_core::{DType, Device, Error, Result, Shape, Storage, Tensor};
+
+use crate::link::Gradient;
 
 /// Threads of a block: `THREADS` of the kernels.
 pub(super) const THREADS: u32 = 128;
@@ -11,6 +15,8 @@ pub(super) const THREADS: u32 = 128;
 pub(super) enum Module {
     AttentionAdditive,
     AttentionPairwise,
+    Columns,
+    Edges,
     Sum,
 }
 
@@ -35,7 +41,7 @@ pub(super) fn on(device: &Device) -> Result<Box<dyn Machine>> {
 }
 
 /// A result on its way: written by kernels, then a tensor.
-pub(super) struct Fresh {
+pub(crate) struct Fresh {
     pub(super) storage: Storage,
     shape: Shape,
 }
@@ -45,6 +51,21 @@ impl Fresh {
         let shape = shape.into();
         // Not all allocators know what to do with nothing.
         Ok(Self { storage: machine.alloc(dtype, shape.elem_count().max(1))?, shape })
+    }
+
+    /// Zeros.
+    pub(super) fn zeros(dtype: DType, shape: impl Into<Shape>, device: &Device) -> Result<Self> {
+        let shape = shape.into();
+        let storage = match device {
+            Device::Cuda(device) => Storage::Cuda(device.zeros_impl(&shape, dtype)?),
+            _ => Storage::Cpu(CpuDevice.zeros_impl(&shape, dtype)?),
+        };
+        Ok(Self { storage, shape })
+    }
+
+    /// The same numbers in another shape.
+    pub(crate) fn reshaped(self, shape: impl Into<Shape>) -> Self {
+        Self { shape: shape.into(), ..self }
     }
 
     pub(super) fn wanted(
@@ -57,11 +78,15 @@ impl Fresh {
     }
 
     /// What [`node`](crate::node::node) takes.
-    pub(super) fn into_value(self) -> crate::node::Value {
+    pub(crate) fn into_value(self) -> crate::node::Value {
         (self.storage, self.shape)
     }
 
-    pub(super) fn into_tensor(self) -> Tensor {
+    pub(crate) fn into_gradient(self) -> Gradient {
+        Gradient::Shared(self.into_tensor())
+    }
+
+    pub(crate) fn into_tensor(self) -> Tensor {
         Tensor::from_storage(self.storage, self.shape, BackpropOp::none(), false)
     }
 }

@@ -10,13 +10,15 @@
 
 pub(crate) mod additive;
 mod attended;
+pub(crate) mod columns;
 #[cfg(feature = "cuda")]
 mod device;
+pub(crate) mod edges;
 #[cfg(test)]
 pub(crate) mod emulator;
-mod graph;
+pub(crate) mod graph;
 mod layout;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod pairwise;
 #[cfg(test)]
 mod ptx;

@@ -54,7 +54,12 @@ impl Gathered {
     }
 
     /// The gradient, after the parts of rows that were cut have been merged.
-    fn finish(this: Option<Self>, machine: &dyn Machine, rows: &Rows, layout: &Layout) -> Result<Option<Gradient>> {
+    fn finish(
+        this: Option<Self>,
+        machine: &dyn Machine,
+        rows: &Rows,
+        layout: &Layout,
+    ) -> Result<Option<Gradient>> {
         let Some(mut gathered) = this else { return Ok(None) };
         if rows.num_cuts > 0 {
             let mut a = Arguments::default();
@@ -64,7 +69,7 @@ impl Gathered {
             let grid = layout.grid(rows.num_cuts, 1)?;
             machine.launch(MODULE, &layout.entry("pair_merge_sums"), grid, a.finish())?;
         }
-        Ok(Some(Gradient::Shared(gathered.out.into_tensor())))
+        Ok(Some(gathered.out.into_gradient()))
     }
 }
 
@@ -88,7 +93,8 @@ impl Pairwise {
         let rows = graph::rows(&self.edges, Side::Destination, self.key.device())?;
         let tracked = args.iter().any(Tensor::track_op);
         let sizes = (self.heads, width);
-        let mut to = Attended::new(machine.as_ref(), self.edges.num_dst(), rows.num_parts, sizes, dtype, tracked)?;
+        let mut to =
+            Attended::new(machine.as_ref(), self.edges.num_dst(), rows.num_parts, sizes, dtype, tracked)?;
         let layout = self.layout(&[])?;
         for span in rows.launches(&layout) {
             self.forward(machine.as_ref(), &rows, &layout, span, |a| {
@@ -222,7 +228,7 @@ impl Pairwise {
             all.push(att.map(sum).transpose()?);
         }
         if self.edge.is_some() {
-            all.push(edge.map(|g| Gradient::Shared(g.into_tensor())));
+            all.push(edge.map(|g| g.into_gradient()));
         }
         Ok(all)
     }

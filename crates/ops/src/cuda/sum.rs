@@ -1,6 +1,6 @@
 //! Sums over the rows of a compressed form: the host's side of `sum.cu`.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use super::graph::{self, Side};
@@ -30,18 +30,32 @@ pub(crate) enum Of<'a> {
 
 impl Sum<'_> {
     /// The sums, `[rows, H·C]`, C columns for each head. All tensors are contiguous.
-    pub(crate) fn run(&self, width: usize) -> Result<Tensor> {
+    pub(crate) fn run(&self, width: usize) -> Result<Fresh> {
+        self.run_as(width, self.x().dtype())
+    }
+
+    /// The same, not rounded to half precision.
+    pub(crate) fn run_exact(&self, width: usize) -> Result<Fresh> {
+        self.run_as(width, sum_type(self.x().dtype()))
+    }
+
+    fn x(&self) -> &Tensor {
         let (Of::Edges(x) | Of::Nodes(x)) = self.of;
+        x
+    }
+
+    fn run_as(&self, width: usize, to: DType) -> Result<Fresh> {
+        let x = self.x();
         let (device, dtype) = (x.device(), x.dtype());
         let num_rows = self.side.csr(self.edges).rows();
         if num_rows * width == 0 {
-            return Tensor::zeros((num_rows, width), dtype, device);
+            return Fresh::zeros(to, (num_rows, width), device);
         }
         let machine = machine::on(device)?;
         let machine = machine.as_ref();
         let rows = graph::rows(self.edges, self.side, device)?;
         let layout = Layout::new(self.heads, width / self.heads, dtype, &[x])?;
-        let mut out = Fresh::new(machine, dtype, (num_rows, width))?;
+        let mut out = Fresh::new(machine, to, (num_rows, width))?;
         let mut parts = Fresh::wanted(rows.num_parts > 0, machine, sum_type(dtype), (rows.num_parts, width))?;
         let row_ptr = self.mean.then_some(&rows.row_ptr);
         for span in rows.launches(&layout) {
@@ -49,21 +63,33 @@ impl Sum<'_> {
             rows.write_to(&mut a, span);
             a.read(if matches!(self.of, Of::Edges(_)) { &rows.edge_ids } else { &rows.columns });
             a.read_option(self.weights).read(x);
-            a.write(&mut out).write_option(parts.as_mut()).read_option(row_ptr);
+            write_summed(&mut a, to == dtype, &mut out, &mut parts);
+            a.read_option(row_ptr);
             layout.write_to(&mut a, span.phases);
             let grid = layout.grid(span.count as usize, span.phases)?;
             machine.launch(Module::Sum, &layout.entry("sum_rows"), grid, a.finish())?;
         }
         if rows.num_cuts > 0 {
             let mut a = Arguments::default();
-            a.write(&mut out).write_option(parts.as_mut()).read_option(row_ptr);
+            write_summed(&mut a, to == dtype, &mut out, &mut parts);
+            a.read_option(row_ptr);
             a.read(&rows.cuts).u32(rows.num_cuts as u32).u32(0);
             layout.write_to(&mut a, 1);
             let grid = layout.grid(rows.num_cuts, 1)?;
             machine.launch(Module::Sum, &layout.entry("sum_merge"), grid, a.finish())?;
         }
-        Ok(out.into_tensor())
+        Ok(out)
     }
+}
+
+/// The first fields of the kernels' `Summed`.
+fn write_summed<'a>(a: &mut Arguments<'a>, rounded: bool, out: &'a mut Fresh, parts: &'a mut Option<Fresh>) {
+    if rounded {
+        a.write(out).u64(0);
+    } else {
+        a.u64(0).write(out);
+    }
+    a.write_option(parts.as_mut());
 }
 
 /// How many rows one step of [`columns`] makes one of: `STEP` of the kernels.

@@ -3,7 +3,8 @@
 #include "rows.cuh"
 
 template <class T> struct Summed {
-    T* out;         // [rows, D]
+    T* out;         // [rows, D], or null
+    Sum<T>* exact;  // [rows, D], the same not rounded, or null
     Sum<T>* parts;  // [parts, D]
     const unsigned* row_ptr;  // null, or for the mean: what a row is divided by follows from it
 };
@@ -16,7 +17,9 @@ __device__ inline void finish(const Summed<T>& to, const Layout& l, const Place&
 #pragma unroll
         for (int i = 0; i < V; i++) sum[i] /= Sum<T>(degree > 0 ? degree : 1);
     }
-    store<T, V>(to.out + size_t(row) * l.heads * l.channels + p.column(l), sum);
+    const size_t at = size_t(row) * l.heads * l.channels + p.column(l);
+    if (to.out) store<T, V>(to.out + at, sum);
+    if (to.exact) store<Sum<T>, V>(to.exact + at, sum);
 }
 
 template <class T> struct SumRows {
