@@ -105,6 +105,10 @@ pub(super) struct Arguments<'a> {
 }
 
 /// What a kernel is given the address of.
+#[cfg_attr(
+    not(any(feature = "cuda", test)),
+    expect(dead_code, reason = "read by machines, and there is none")
+)]
 pub(super) enum Memory<'a> {
     Read(&'a Tensor),
     Write(&'a mut Storage),
