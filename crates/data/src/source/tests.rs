@@ -87,7 +87,10 @@ fn without_the_feature_only_the_cache_is_read() {
 #[test]
 fn an_unknown_name_is_answered_with_near_ones() {
     let error = load("pumbed", &Source::Cache).unwrap_err().to_string();
-    assert!(error.contains("\"pumbed\"; did you mean pubmed? known are karate, dictionary-lookup"), "{error}");
+    assert!(
+        error.contains("\"pumbed\"; did you mean pubmed? known are karate, dictionary-lookup"),
+        "{error}"
+    );
     let error = load("zzz", &Source::Cache).unwrap_err().to_string();
     assert!(error.contains("\"zzz\"; known are karate"), "{error}");
     assert_eq!(load("Karate", &Source::Cache).unwrap().name, "karate");
