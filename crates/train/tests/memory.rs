@@ -212,7 +212,8 @@ fn memory_does_not_grow_from_step_to_step() {
             (steps(2), steps(15))
         });
         println!("{name}: {live} then {live_later} bytes, at most {peak} then {peak_later} more");
-        assert!(live_later <= live + 4096, "{name}: {live} bytes after 5 steps, {live_later} after 20");
+        // A thread of the pool that had no work before keeps a buffer of 1 MiB; 15 steps that keep an array have 60.
+        assert!(live_later <= live + (2 << 20), "{name}: {live} bytes after 5 steps, {live_later} after 20");
         assert!(peak_later <= peak + peak / 50, "{name}: steps took {peak} bytes, later {peak_later}");
     }
 }
