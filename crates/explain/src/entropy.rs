@@ -86,7 +86,7 @@ fn surprise(alpha: f64) -> f64 {
     if alpha > 0.0 { -alpha * alpha.ln() } else { 0.0 }
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     match values.len() {
         0 => 0.0,
         n => values.iter().sum::<f64>() / n as f64,

@@ -23,6 +23,9 @@ pub enum Error {
         /// What came.
         actual: String,
     },
+    /// The rasteriser could not make a PNG.
+    #[error("cannot make a PNG: {0}")]
+    Png(String),
     /// A file could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {

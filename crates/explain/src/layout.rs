@@ -90,7 +90,7 @@ pub(crate) fn links(edges: &EdgeIndex) -> Vec<(u32, u32)> {
 }
 
 /// Moves the centre of mass to (0, 0) and turns the axis of largest variance onto x.
-fn turn_level(at: &mut [[f64; 2]]) {
+pub(crate) fn turn_level(at: &mut [[f64; 2]]) {
     let n = (at.len() as f64).max(1.0);
     let centre = [0, 1].map(|axis| at.iter().map(|p| p[axis]).sum::<f64>() / n);
     let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);

@@ -21,22 +21,35 @@
 //! # Ok(()) }
 //! ```
 
+mod canvas;
+mod curves;
+mod drawing;
 mod ego;
 mod entropy;
 mod error;
+mod histogram;
 pub mod layout;
 mod legend;
+mod molecule;
 mod palette;
 mod picture;
 mod place;
+mod rollout;
+mod statistics;
+mod stress;
 mod summary;
-mod svg;
 mod top;
 mod weights;
 
+pub use curves::{Curve, CurvePanel, curves};
+pub use drawing::Drawing;
 pub use entropy::{Entropy, HeadEntropy};
 pub use error::Error;
+pub use histogram::entropy_histogram;
+pub use molecule::{Bond, Molecule};
 pub use picture::Picture;
+pub use rollout::{rollout, rollout_from};
+pub use statistics::{HeadStatistics, NodeStatistics, Share, Statistics, heads_csv, nodes_csv};
 pub use summary::{LayerSummary, summarise};
 pub use top::{Neighbor, SelfLoops, most_attended};
 pub use weights::{Heads, Weights};

@@ -1,11 +1,23 @@
 //! Colours and the scale of the colour bar.
 
+/// Red, green and blue.
+pub(crate) type Rgb = [u8; 3];
+
+/// The line around nodes, and that of the colour bar.
+pub(crate) const DARK: Rgb = [43, 43, 51];
+/// Remarks.
+pub(crate) const GREY: Rgb = [106, 106, 116];
+/// Where there is nothing to show: half an edge that is not there, a bond.
+pub(crate) const PALE: Rgb = [217, 217, 222];
+/// The page.
+pub(crate) const WHITE: Rgb = [255, 255, 255];
+
 /// Pale to dark in equal steps of lightness, readable on white, in print and by the colour-blind.
-const RAMP: [[u8; 3]; 6] =
+const RAMP: [Rgb; 6] =
     [[216, 211, 204], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
 
 /// Light enough for black text on them, the most different ones first.
-const CLASSES: [[u8; 3]; 8] = [
+const CLASSES: [Rgb; 8] = [
     [118, 183, 235],
     [255, 200, 87],
     [126, 205, 165],
@@ -17,26 +29,21 @@ const CLASSES: [[u8; 3]; 8] = [
 ];
 
 /// The fill of a class. After eight classes the colours come again.
-pub(crate) fn class(class: u32) -> [u8; 3] {
+pub(crate) fn class(class: u32) -> Rgb {
     CLASSES[class as usize % CLASSES.len()]
 }
 
 /// The fill of a node without a class.
-pub(crate) const NO_CLASS: [u8; 3] = [220, 226, 234];
+pub(crate) const NO_CLASS: Rgb = [220, 226, 234];
 
 /// The colour of `t` in 0..=1.
-pub(crate) fn ramp(t: f64) -> [u8; 3] {
+pub(crate) fn ramp(t: f64) -> Rgb {
     let last = RAMP.len() - 1;
     let scaled = t.clamp(0.0, 1.0) * last as f64;
     let step = (scaled as usize).min(last - 1);
     let rest = scaled - step as f64;
     let mix = |c: usize| f64::from(RAMP[step][c]) * (1.0 - rest) + f64::from(RAMP[step + 1][c]) * rest;
     [0, 1, 2].map(|c| mix(c).round() as u8)
-}
-
-/// The stops of the ramp: position in 0..=1 and colour.
-pub(crate) fn stops() -> impl Iterator<Item = (f64, [u8; 3])> {
-    RAMP.iter().enumerate().map(|(i, &colour)| (i as f64 / (RAMP.len() - 1) as f64, colour))
 }
 
 /// A scale from 0 to a round number.

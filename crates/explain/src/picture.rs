@@ -2,12 +2,12 @@ use std::path::Path;
 
 use candle_geometric_graph::EdgeIndex;
 
+use crate::canvas::{Canvas, Style, shorten};
 use crate::error::check_length;
-use crate::legend::{Classes, DARK, GREY, draw_colour_bar, draw_ring, outline, ring_radius};
-use crate::palette::{self, Scale};
+use crate::legend::{Classes, draw_colour_bar, draw_ring, outline, ring_radius};
+use crate::palette::{self, DARK, GREY, PALE, Scale};
 use crate::place::{self, Page};
-use crate::svg::{Svg, escape, hex, shorten, write_atomically};
-use crate::{Error, Heads, Result, Weights, ego, layout};
+use crate::{Drawing, Error, Heads, Result, Weights, ego, layout};
 
 const WIDTH: f64 = 1030.0;
 const HEIGHT: f64 = 760.0;
@@ -78,19 +78,27 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Writes the picture to a file, whole or not at all.
+    /// Writes the picture to a file, as [`Drawing::save`] does.
     ///
     /// # Errors
-    /// As [`Picture::to_svg`], and if the file cannot be written.
+    /// As [`Picture::draw`], and if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_atomically(path.as_ref(), &self.to_svg()?)
+        self.draw()?.save(path)
     }
 
     /// The picture as the text of an SVG file.
     ///
     /// # Errors
-    /// If the graph is bipartite, a list has not one entry per node, or there is no such head or centre.
+    /// As [`Picture::draw`].
     pub fn to_svg(&self) -> Result<String> {
+        Ok(self.draw()?.to_svg())
+    }
+
+    /// The picture.
+    ///
+    /// # Errors
+    /// If the graph is bipartite, a list has not one entry per node, or there is no such head or centre.
+    pub fn draw(&self) -> Result<Drawing> {
         let edges = self.weights.edges();
         let total = edges.num_nodes()?;
         for (argument, classes) in [("predicted", self.predicted), ("truth", self.truth)] {
@@ -120,19 +128,16 @@ impl<'a> Picture<'a> {
         let largest = halves.iter().filter_map(|h| h.weight).fold(0.0, f64::max);
         let scale = Scale::to(largest);
 
-        let mut svg = Svg::new(WIDTH, HEIGHT);
-        svg.label([30.0, 42.0], 22.0, r#"font-weight="bold""#, &self.title);
-        svg.label(
-            [30.0, 64.0],
-            13.5,
-            &format!(r#"fill="{GREY}""#),
-            &self.subtitle(centre, nodes.len(), total),
-        );
-        draw_edges(&mut svg, &halves, &at, scale.end(), radius);
-        self.draw_nodes(&mut svg, &nodes, &at, radius, centre);
-        let below = self.legend(&nodes).draw(&mut svg, LEGEND, FRAME[1] + 10.0);
-        draw_colour_bar(&mut svg, &scale, LEGEND, below);
-        Ok(svg.finish())
+        let mut page = Canvas::new(WIDTH, HEIGHT);
+        page.text([30.0, 42.0], &self.title, Style::bold(22.0));
+        let subtitle = self.subtitle(centre, nodes.len(), total);
+        page.text([30.0, 64.0], &subtitle, Style { colour: GREY, ..Style::new(13.5) });
+        draw_edges(&mut page, &halves, &at, scale.end(), radius);
+        self.draw_nodes(&mut page, &nodes, &at, radius, centre);
+        let below = self.legend(&nodes).draw(&mut page, LEGEND, FRAME[1] + 10.0);
+        let remarks = ["The half of an edge at a node", "shows how much that node", "attends to the other."];
+        draw_colour_bar(&mut page, "Attention", &scale, [LEGEND, below], &remarks);
+        Ok(Drawing::page(page))
     }
 
     fn subtitle(&self, centre: Option<u32>, drawn: usize, total: usize) -> String {
@@ -188,7 +193,14 @@ impl<'a> Picture<'a> {
         }
     }
 
-    fn draw_nodes(&self, svg: &mut Svg, nodes: &[u32], at: &[[f64; 2]], radius: f64, centre: Option<u32>) {
+    fn draw_nodes(
+        &self,
+        page: &mut Canvas,
+        nodes: &[u32],
+        at: &[[f64; 2]],
+        radius: f64,
+        centre: Option<u32>,
+    ) {
         for (&node, &place) in nodes.iter().zip(at) {
             let (class, wrong) = self.classes(node);
             let name = self.name(node);
@@ -199,15 +211,15 @@ impl<'a> Picture<'a> {
                 (Some(c), None) => format!("{name}: {}", self.class_name(c)),
                 _ => name.clone(),
             };
-            svg.raw(&format!("<g><title>{}</title>", escape(&tooltip)));
-            if let Some(truth) = wrong {
-                draw_ring(svg, place, radius, truth);
-            }
-            let line = if Some(node) == centre { 3.0 } else { outline(radius) };
-            svg.circle(place, radius, &hex(class.map_or(palette::NO_CLASS, palette::class)), DARK, line);
-            let outer = if wrong.is_some() { ring_radius(radius) } else { radius };
-            draw_name(svg, place, [radius, outer], &name, nodes.len());
-            svg.raw("</g>");
+            page.with_tooltip(&tooltip, |page| {
+                if let Some(truth) = wrong {
+                    draw_ring(page, place, radius, truth);
+                }
+                let line = if Some(node) == centre { 3.0 } else { outline(radius) };
+                page.circle(place, radius, class.map_or(palette::NO_CLASS, palette::class), DARK, line);
+                let outer = if wrong.is_some() { ring_radius(radius) } else { radius };
+                draw_name(page, place, [radius, outer], &name, nodes.len());
+            });
         }
     }
 }
@@ -236,7 +248,7 @@ fn halves(edges: &EdgeIndex, alpha: &[f64]) -> Vec<Half> {
     halves
 }
 
-fn draw_edges(svg: &mut Svg, halves: &[Half], at: &[[f64; 2]], end: f64, radius: f64) {
+fn draw_edges(page: &mut Canvas, halves: &[Half], at: &[[f64; 2]], end: f64, radius: f64) {
     // As thin as the nodes are small.
     let unit = (radius / 13.0).min(1.0);
     for half in halves {
@@ -245,9 +257,9 @@ fn draw_edges(svg: &mut Svg, halves: &[Half], at: &[[f64; 2]], end: f64, radius:
         match half.weight {
             Some(weight) => {
                 let t = weight / end;
-                svg.line(p, middle, &hex(palette::ramp(t)), unit * (1.2 + 4.3 * t));
+                page.line(p, middle, palette::ramp(t), unit * (1.2 + 4.3 * t));
             }
-            None => svg.line(p, middle, "#d9d9de", unit),
+            None => page.line(p, middle, PALE, unit),
         }
     }
 }
@@ -260,14 +272,10 @@ fn name_size(name: &str, radius: f64) -> Option<f64> {
 }
 
 /// The name inside the node if it fits, below it if there is room, or else only in the tooltip.
-fn draw_name(svg: &mut Svg, [x, y]: [f64; 2], [radius, outer]: [f64; 2], name: &str, nodes: usize) {
+fn draw_name(page: &mut Canvas, [x, y]: [f64; 2], [radius, outer]: [f64; 2], name: &str, nodes: usize) {
     if let Some(size) = name_size(name, radius) {
-        svg.label([x, y + 0.35 * size], size, r#"text-anchor="middle""#, name);
+        page.text([x, y + 0.35 * size], name, Style::centred(size));
     } else if nodes <= MOST_NAMES {
-        let (place, name) = ([x, y + outer + 12.0], shorten(name, 24));
-        // A white rim under the letters keeps them legible on edges.
-        let rim = r##"text-anchor="middle" stroke="#ffffff" stroke-width="3.5" stroke-linejoin="round""##;
-        svg.label(place, 11.0, rim, &name);
-        svg.label(place, 11.0, r#"text-anchor="middle""#, &name);
+        page.text([x, y + outer + 12.0], &shorten(name, 24), Style { rim: true, ..Style::centred(11.0) });
     }
 }

@@ -1,0 +1,66 @@
+use kuva::plot::Histogram;
+use kuva::plot::legend::LegendPosition;
+use kuva::render::layout::Layout;
+use kuva::render::plots::Plot;
+use kuva::render::render::render_multiple;
+
+use crate::palette::Scale;
+use crate::{Drawing, Error, Heads, Result, Statistics};
+
+/// The number of bars from 0 to a round number above the largest entropy.
+const BINS: usize = 30;
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 400.0;
+
+/// How many nodes have which entropy of attention, in the same plot as the entropies of uniform attention: a panel for
+/// each layer, from left to right. With [`Heads::Mean`] the nodes of all heads are counted together.
+///
+/// Where the two agree, attention tells neighbours no more apart than a mean does (after Minjie Wang et al., *Understand
+/// Graph Attention Network*, the tutorial of DGL).
+///
+/// # Errors
+/// If there is no such head, or no layer.
+pub fn entropy_histogram(layers: &[Statistics], heads: Heads, title: &str) -> Result<Drawing> {
+    if layers.is_empty() {
+        let (expected, actual) = ("at least one layer with attention".into(), "none".into());
+        return Err(Error::Invalid { argument: "layers", expected, actual });
+    }
+    let panel = |(number, layer): (usize, &Statistics)| {
+        let entropy = layer.entropy();
+        let by_head = entropy.by_head();
+        let (values, times, which): (Vec<f64>, usize, String) = match heads {
+            Heads::Mean => (by_head.concat(), by_head.len(), format!("{} heads", by_head.len())),
+            Heads::One(h) => match by_head.get(h) {
+                Some(values) => (values.clone(), 1, format!("head {h}")),
+                None => {
+                    let expected = format!("a number below {} (heads are counted from 0)", by_head.len());
+                    return Err(Error::Invalid { argument: "head", expected, actual: h.to_string() });
+                }
+            },
+        };
+        let uniform = entropy.uniform().repeat(times);
+        // A round number; of a graph without edges, anything.
+        let end = Scale::to(uniform.iter().chain(&values).fold(0.1_f64, |a, &b| a.max(b))).end();
+        let bars = |values: Vec<f64>, colour: &str, name: &str| {
+            let mut counts = vec![0.0; BINS];
+            for value in values {
+                counts[((value / end * BINS as f64) as usize).min(BINS - 1)] += 1.0;
+            }
+            let edges = (0..=BINS).map(|i| end * i as f64 / BINS as f64).collect();
+            Plot::Histogram(Histogram::from_bins(edges, counts).with_color(colour).with_legend(name))
+        };
+        let plots = vec![
+            bars(uniform, "#9aa0ac99", "uniform: ln(in-degree)"),
+            bars(values, "#bc3c5e99", "attention"),
+        ];
+        let layout = Layout::auto_from_plots(&plots)
+            .with_title(format!("{title}: layer {number}, {which}"))
+            .with_x_label("entropy of a node's attention, nats")
+            .with_y_label("nodes")
+            .with_legend_position(LegendPosition::InsideTopRight)
+            .with_width(WIDTH)
+            .with_height(HEIGHT);
+        Ok(render_multiple(plots, layout))
+    };
+    Ok(Drawing::plots(layers.iter().enumerate().map(panel).collect::<Result<Vec<_>>>()?))
+}
