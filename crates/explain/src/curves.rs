@@ -1,5 +1,5 @@
+use kuva::plot::LinePlot;
 use kuva::plot::legend::LegendPosition;
-use kuva::plot::{LinePlot, LineStyle};
 use kuva::render::layout::Layout;
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
@@ -8,8 +8,15 @@ use crate::{Drawing, Error, Result};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 400.0;
-/// The most different ones first, legible on white.
-const COLOURS: [&str; 6] = ["#1f6fb4", "#c0504d", "#3d8f5f", "#8a5bb5", "#c98a1b", "#4b4b55"];
+/// The most different ones first, legible on white; of each a strong and a pale one.
+const COLOURS: [[&str; 2]; 6] = [
+    ["#1f6fb4", "#a5c9e8"],
+    ["#c0504d", "#eab9b7"],
+    ["#3d8f5f", "#b1d8c0"],
+    ["#8a5bb5", "#d3c0e6"],
+    ["#c98a1b", "#eed3a3"],
+    ["#4b4b55", "#c2c2c9"],
+];
 
 /// A line in a plot.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +27,8 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// Which of six colours, so that curves of one run have one.
     pub colour: usize,
-    /// Whether the line is dashed.
-    pub dashed: bool,
+    /// Whether the line is thin and pale, as that of the training data beside that of the validation data.
+    pub pale: bool,
 }
 
 /// A plot with several curves.
@@ -46,7 +53,7 @@ pub struct CurvePanel {
 ///     name: name.into(),
 ///     points: y.iter().enumerate().map(|(i, &y)| (i as f64, y)).collect(),
 ///     colour,
-///     dashed: false,
+///     pale: false,
 /// };
 /// let panel = CurvePanel {
 ///     title: "Cora".into(),
@@ -75,12 +82,10 @@ pub fn curves(panels: &[CurvePanel]) -> Result<Drawing> {
             return Err(invalid("finite points", format!("{p:?}")));
         }
         let line = |c: &Curve| {
-            let style = if c.dashed { LineStyle::Dashed } else { LineStyle::Solid };
             let line = LinePlot::new()
                 .with_data(c.points.iter().copied())
-                .with_color(COLOURS[c.colour % COLOURS.len()])
-                .with_stroke_width(1.8)
-                .with_line_style(style);
+                .with_color(COLOURS[c.colour % COLOURS.len()][usize::from(c.pale)])
+                .with_stroke_width(if c.pale { 1.2 } else { 2.0 });
             Plot::Line(line.with_legend(c.name.clone()))
         };
         let plots: Vec<Plot> = panel.curves.iter().map(line).collect();

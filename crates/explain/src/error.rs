@@ -26,6 +26,9 @@ pub enum Error {
     /// The rasteriser could not make a PNG.
     #[error("cannot make a PNG: {0}")]
     Png(String),
+    /// The data of a page could not be written as JSON.
+    #[error("cannot make a page: {0}")]
+    Html(String),
     /// A file could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {

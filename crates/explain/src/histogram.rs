@@ -1,5 +1,5 @@
-use kuva::plot::Histogram;
 use kuva::plot::legend::LegendPosition;
+use kuva::plot::{Histogram, LinePlot};
 use kuva::render::layout::Layout;
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
@@ -41,17 +41,22 @@ pub fn entropy_histogram(layers: &[Statistics], heads: Heads, title: &str) -> Re
         let uniform = entropy.uniform().repeat(times);
         // A round number; of a graph without edges, anything.
         let end = Scale::to(uniform.iter().chain(&values).fold(0.1_f64, |a, &b| a.max(b))).end();
-        let bars = |values: Vec<f64>, colour: &str, name: &str| {
+        let edge = |i: usize| end * i as f64 / BINS as f64;
+        let count = |values: &[f64]| {
             let mut counts = vec![0.0; BINS];
             for value in values {
                 counts[((value / end * BINS as f64) as usize).min(BINS - 1)] += 1.0;
             }
-            let edges = (0..=BINS).map(|i| end * i as f64 / BINS as f64).collect();
-            Plot::Histogram(Histogram::from_bins(edges, counts).with_color(colour).with_legend(name))
+            counts
         };
+        // Bars, and the outline of bars over them: both can be read where they overlap.
+        let bars = Histogram::from_bins((0..=BINS).map(edge).collect(), count(&uniform));
+        let outline = count(&values).into_iter().enumerate();
+        let outline = outline.flat_map(|(i, n)| [(edge(i), n), (edge(i + 1), n)]);
+        let outline = LinePlot::new().with_data(outline).with_color("#bc3c5e").with_stroke_width(2.0);
         let plots = vec![
-            bars(uniform, "#9aa0ac99", "uniform: ln(in-degree)"),
-            bars(values, "#bc3c5e99", "attention"),
+            Plot::Histogram(bars.with_color("#c3c8d2").with_legend("uniform: ln(in-degree)")),
+            Plot::Line(outline.with_legend("attention")),
         ];
         let layout = Layout::auto_from_plots(&plots)
             .with_title(format!("{title}: layer {number}, {which}"))

@@ -6,13 +6,13 @@ use crate::legend::draw_colour_bar;
 use crate::palette::{self, DARK, GREY, Rgb, Scale, WHITE};
 use crate::{Drawing, Result, stress};
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 620.0;
 /// Where the molecule goes: left, top, right, bottom. The colour bar is to the right of it.
-const FRAME: [f64; 4] = [60.0, 110.0, 640.0, 580.0];
+const FRAME: [f64; 4] = [60.0, 110.0, 650.0, 580.0];
 const LEGEND: f64 = 690.0;
 /// The length of a bond is at most this many pixels.
-const LONGEST_BOND: f64 = 62.0;
+const LONGEST_BOND: f64 = 84.0;
 
 /// What holds two atoms together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Molecule<'_> {
         for (a, b, e) in bonds.into_iter().filter(|(a, b, _)| a != b) {
             draw_bond(&mut page, at[a as usize], at[b as usize], self.kinds[e], unit);
         }
-        let radius = (0.3 * unit).min(15.0);
+        let radius = (0.26 * unit).min(17.0);
         for ((&place, &atom), &weight) in at.iter().zip(self.atoms).zip(self.weights) {
             let t = weight / scale.end();
             let symbol = symbol(atom);
@@ -106,7 +106,7 @@ impl Molecule<'_> {
                 page.text([place[0], place[1] + 0.36 * size], symbol, style);
             });
         }
-        let remarks = ["The darker an atom, the more", "the readout attends to it."];
+        let remarks = ["The darker an atom, the", "more the readout attends", "to it."];
         draw_colour_bar(&mut page, "Attention", &scale, [LEGEND, FRAME[1]], &remarks);
         Ok(Drawing::page(page))
     }

@@ -13,11 +13,11 @@ pub(crate) const PALE: Rgb = [217, 217, 222];
 pub(crate) const WHITE: Rgb = [255, 255, 255];
 
 /// Pale to dark in equal steps of lightness, readable on white, in print and by the colour-blind.
-const RAMP: [Rgb; 6] =
+pub(crate) const RAMP: [Rgb; 6] =
     [[216, 211, 204], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
 
 /// Light enough for black text on them, the most different ones first.
-const CLASSES: [Rgb; 8] = [
+pub(crate) const CLASSES: [Rgb; 8] = [
     [118, 183, 235],
     [255, 200, 87],
     [126, 205, 165],
