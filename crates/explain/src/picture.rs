@@ -57,6 +57,9 @@ pub struct Picture<'a> {
     pub centre: Option<u32>,
     /// The most nodes to draw (default 80, at most [`layout::MAX_NODES`]).
     pub max_nodes: usize,
+    /// Instead of classes and attention, a weight for each node, as [`rollout`](crate::rollout) gives them: it decides the
+    /// colour, and edges are thin lines.
+    pub shades: Option<&'a [f64]>,
     /// The seed of the layout (default 0).
     pub seed: u64,
 }
@@ -74,6 +77,7 @@ impl<'a> Picture<'a> {
             node_names: &[],
             centre: None,
             max_nodes: 80,
+            shades: None,
             seed: 0,
         }
     }
@@ -107,6 +111,7 @@ impl<'a> Picture<'a> {
         if !self.node_names.is_empty() {
             check_length("node_names", self.node_names.len(), total)?;
         }
+        check_length("shades", self.shades.map_or(total, <[f64]>::len), total)?;
         if let Some(centre) = self.centre.filter(|&c| c as usize >= total) {
             let expected = format!("a node below {total}");
             return Err(Error::Invalid { argument: "centre", expected, actual: centre.to_string() });
@@ -125,18 +130,35 @@ impl<'a> Picture<'a> {
         let radius = place::radius(nodes.len(), (FRAME[2] - FRAME[0]) * (FRAME[3] - FRAME[1]));
         let at = self.place(&layout::force_directed(&drawn, self.seed)?, &nodes, radius);
         let halves = halves(&drawn, &ids.iter().map(|&e| alpha[e]).collect::<Vec<_>>());
-        let largest = halves.iter().filter_map(|h| h.weight).fold(0.0, f64::max);
+        let shown = nodes.iter().filter_map(|&n| Some(self.shades?.get(n as usize).copied().unwrap_or(0.0)));
+        let largest = match self.shades {
+            Some(_) => shown.fold(0.0, f64::max),
+            None => halves.iter().filter_map(|h| h.weight).fold(0.0, f64::max),
+        };
         let scale = Scale::to(largest);
 
         let mut page = Canvas::new(WIDTH, HEIGHT);
         page.text([30.0, 42.0], &self.title, Style::bold(22.0));
         let subtitle = self.subtitle(centre, nodes.len(), total);
         page.text([30.0, 64.0], &subtitle, Style { colour: GREY, ..Style::new(13.5) });
-        draw_edges(&mut page, &halves, &at, scale.end(), radius);
-        self.draw_nodes(&mut page, &nodes, &at, radius, centre);
-        let below = self.legend(&nodes).draw(&mut page, LEGEND, FRAME[1] + 10.0);
-        let remarks = ["The half of an edge at a node", "shows how much that node", "attends to the other."];
-        draw_colour_bar(&mut page, "Attention", &scale, [LEGEND, below], &remarks);
+        let end = self.shades.map_or(scale.end(), |_| f64::INFINITY);
+        draw_edges(&mut page, &halves, &at, end, radius);
+        self.draw_nodes(&mut page, &nodes, &at, radius, centre, scale.end());
+        let top = FRAME[1] + 10.0;
+        if self.shades.is_some() {
+            draw_colour_bar(
+                &mut page,
+                "Share of a node",
+                &scale,
+                [LEGEND, top],
+                &["Edges are not coloured."],
+            );
+        } else {
+            let below = self.legend(&nodes).draw(&mut page, LEGEND, top);
+            let remarks =
+                ["The half of an edge at a node", "shows how much that node", "attends to the other."];
+            draw_colour_bar(&mut page, "Attention", &scale, [LEGEND, below], &remarks);
+        }
         Ok(Drawing::page(page))
     }
 
@@ -165,6 +187,9 @@ impl<'a> Picture<'a> {
 
     /// The predicted class and, where it is known to be another, the true one.
     fn classes(&self, node: u32) -> (Option<u32>, Option<u32>) {
+        if self.shades.is_some() {
+            return (None, None);
+        }
         let of = |classes: Option<&[u32]>| classes.and_then(|c| c.get(node as usize).copied());
         let (predicted, truth) = (of(self.predicted), of(self.truth));
         (predicted.or(truth), truth.filter(|&t| predicted.is_some_and(|p| p != t)))
@@ -200,6 +225,7 @@ impl<'a> Picture<'a> {
         at: &[[f64; 2]],
         radius: f64,
         centre: Option<u32>,
+        end: f64,
     ) {
         for (&node, &place) in nodes.iter().zip(at) {
             let (class, wrong) = self.classes(node);
@@ -209,14 +235,19 @@ impl<'a> Picture<'a> {
                     format!("{name}: {} (true: {})", self.class_name(c), self.class_name(t))
                 }
                 (Some(c), None) => format!("{name}: {}", self.class_name(c)),
-                _ => name.clone(),
+                _ => match self.shades.and_then(|s| s.get(node as usize)) {
+                    Some(share) => format!("{name}: {share:.4}"),
+                    None => name.clone(),
+                },
             };
             page.with_tooltip(&tooltip, |page| {
                 if let Some(truth) = wrong {
                     draw_ring(page, place, radius, truth);
                 }
                 let line = if Some(node) == centre { 3.0 } else { outline(radius) };
-                page.circle(place, radius, class.map_or(palette::NO_CLASS, palette::class), DARK, line);
+                let shade = self.shades.and_then(|s| s.get(node as usize)).map(|s| palette::ramp(s / end));
+                let fill = shade.or(class.map(palette::class)).unwrap_or(palette::NO_CLASS);
+                page.circle(place, radius, fill, DARK, line);
                 let outer = if wrong.is_some() { ring_radius(radius) } else { radius };
                 draw_name(page, place, [radius, outer], &name, nodes.len());
             });

@@ -81,6 +81,19 @@ impl Weights {
         self.heads
     }
 
+    /// Whether the weights of every head over the in-edges of every node that has some sum to 1, within 1e-3: attention of nodes
+    /// to their neighbours. That over all edges of a graph, or without a softmax, is another thing, whose entropy per node
+    /// says nothing.
+    pub fn is_per_node(&self) -> bool {
+        let rows = self.edges.by_destination();
+        let of_node = |i: usize, h: usize| {
+            let edges = rows.edges(i);
+            let sum: f64 = edges.iter().map(|&e| f64::from(self.alpha[e as usize * self.heads + h])).sum();
+            edges.is_empty() || (sum - 1.0).abs() < 1e-3
+        };
+        (0..rows.rows()).all(|i| (0..self.heads).all(|h| of_node(i, h)))
+    }
+
     /// α of one head or their mean, one weight per edge in the order of [`edges`](Self::edges).
     ///
     /// # Errors

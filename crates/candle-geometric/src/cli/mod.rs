@@ -6,11 +6,13 @@ mod device;
 mod encode;
 mod error;
 mod evaluate;
+mod explain;
 mod info;
 mod list;
 mod out;
 mod run;
 mod screen;
+mod seen;
 mod task;
 mod train;
 mod verify;
@@ -39,6 +41,7 @@ pub(crate) enum Verdict {
   candle-geometric list
   candle-geometric run gat-karate
   candle-geometric run gat-cora --data DIR --out pictures
+  candle-geometric explain gat-karate --out pictures
   candle-geometric train train.toml --out runs/mine
 
 Exit codes: 0 all is well; 1 `evaluate` or `verify` found a difference; 2 bad input or any other error."
@@ -54,6 +57,7 @@ enum Command {
     Data(data::Data),
     Info(info::Info),
     Run(run::Run),
+    Explain(explain::Explain),
     Evaluate(evaluate::Evaluate),
     Train(train::Train),
     Verify(verify::Verify),
@@ -68,6 +72,7 @@ impl Cli {
             Command::Data(command) => command.run(screen),
             Command::Info(command) => command.run(screen),
             Command::Run(command) => command.run(screen),
+            Command::Explain(command) => command.run(screen),
             Command::Evaluate(command) => command.run(screen),
             Command::Train(command) => command.run(screen),
             Command::Verify(command) => command.run(screen),

@@ -1,0 +1,185 @@
+//! What a pretrained model attends to on the data of its card.
+
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+use candle_geometric::data::Dataset;
+use candle_geometric::explain::{Bond, Weights};
+use candle_geometric::graph::EdgeIndex;
+use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{Level, Pretrained};
+use candle_geometric::nn::conv::Attention;
+use candle_geometric::train::preprocess;
+use candle_geometric::{DType, Device, Tensor};
+
+use super::error::OrHint;
+use super::task::{Task, family, load_data, load_model};
+
+/// A graph, and the attention of a model over it.
+pub(crate) struct Seen {
+    pub(crate) model: String,
+    /// The data, and which of its graphs.
+    pub(crate) data: String,
+    /// Of every layer over the edges.
+    pub(crate) layers: Vec<Weights>,
+    /// Of every look of the graph at its nodes: a weight for each node.
+    pub(crate) readout: Vec<Vec<f64>>,
+    /// The class of every node, if the model tells it.
+    pub(crate) predicted: Option<Vec<u32>>,
+    pub(crate) truth: Option<Vec<u32>>,
+    pub(crate) class_names: Vec<String>,
+    pub(crate) molecule: Option<Atoms>,
+}
+
+/// The atoms and bonds of a graph that is a molecule.
+pub(crate) struct Atoms {
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) bonds: EdgeIndex,
+    pub(crate) kinds: Vec<Bond>,
+    pub(crate) smiles: String,
+}
+
+impl Seen {
+    /// Runs the model `spec` on the graph of its data, or on graph `graph` of many.
+    pub(crate) fn load(
+        spec: &str,
+        folder: Option<&Path>,
+        graph: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
+        if family(spec)? != Family::Graph {
+            bail!(
+                "{spec} attends over graphs with types of nodes and edges, or over facts: expected a model over one kind of node"
+            );
+        }
+        let model: Pretrained = load_model(spec, device)?;
+        let seen = if model.model.level() == Level::Graph {
+            Self::of_many(model, folder, graph, device)?
+        } else {
+            ensure!(graph.is_none(), "--graph: {spec} is a model of the nodes of one graph");
+            match Task::load(spec, folder, device)? {
+                Some(task) => Self::of_task(&task)?,
+                None => Self::of_nodes(model, folder, device)?,
+            }
+        };
+        ensure!(
+            !seen.layers.is_empty() || !seen.readout.is_empty(),
+            "the model {} has no attention that could be shown",
+            seen.model
+        );
+        Ok(seen)
+    }
+
+    /// A classifier of nodes.
+    fn of_task(task: &Task) -> Result<Self> {
+        let graph = &task.dataset.graph;
+        let attention =
+            task.model.model.attention(&graph.x, &graph.edge_index, graph.edge_attr.as_ref(), None)?;
+        Ok(Self {
+            predicted: Some(task.predictions()?),
+            truth: Some(task.truth.clone()),
+            class_names: task.model.entry.task.labels.clone(),
+            ..Self::new(&task.model, task.dataset.name.clone(), &attention)?
+        })
+    }
+
+    /// Another model of the nodes of one graph: of its links or groups.
+    fn of_nodes(model: Pretrained, folder: Option<&Path>, device: &Device) -> Result<Self> {
+        let entry = &model.entry;
+        let dataset = load_data(&entry.data.name, folder)?.into_nodes()?.to_device(device)?;
+        let x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
+        let edge_attr = dataset.graph.edge_attr.as_ref().filter(|_| !entry.preprocessing.drop_edge_attr);
+        let attention = model.model.attention(&x, &dataset.graph.edge_index, edge_attr, None)?;
+        Ok(Self {
+            truth: dataset.labels().ok(),
+            class_names: dataset.class_names.clone(),
+            ..Self::new(&model, dataset.name.clone(), &attention)?
+        })
+    }
+
+    /// A model of graphs, on one of them.
+    fn of_many(
+        model: Pretrained,
+        folder: Option<&Path>,
+        graph: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
+        let entry = &model.entry;
+        let dataset = load_data(&entry.data.name, folder)?;
+        let molecule = molecule(&dataset, graph.unwrap_or(0))?;
+        let dataset = dataset.into_graphs()?;
+        let index = graph.unwrap_or(0);
+        if index >= dataset.len() {
+            let error = anyhow::anyhow!(
+                "--graph: expected a number below {} (graphs are counted from 0), got {index}",
+                dataset.len()
+            );
+            return Err(error)
+                .hint(format!("`candle-geometric data stats {}` shows how many there are", entry.data.name));
+        }
+        let batch = dataset.batch(&[index])?;
+        let float = |t: &Tensor| t.to_dtype(DType::F32)?.to_device(device);
+        let x = float(&preprocess(&batch.x, entry.preprocessing.normalize_features)?)?;
+        let edge_attr = batch.edge_attr.as_ref().filter(|_| !entry.preprocessing.drop_edge_attr);
+        let edge_attr = edge_attr.map(float).transpose()?;
+        let (edges, readout) = (batch.structure.edges(), batch.structure.readout());
+        let attention = model.model.attention(&x, edges, edge_attr.as_ref(), Some(readout))?;
+        let name = format!("{}, graph {index}", dataset.name);
+        Ok(Self { molecule, ..Self::new(&model, name, &attention)? })
+    }
+
+    fn new(model: &Pretrained, data: String, attention: &[Attention]) -> Result<Self> {
+        let (mut layers, mut readout) = (Vec::new(), Vec::new());
+        for a in attention {
+            let weights = Weights::from_tensor(&a.edges, &a.alpha)?;
+            if a.edges.is_bipartite() {
+                let mut of_node = vec![0.0; a.edges.num_src()];
+                for ((node, _), weight) in a.edges.iter().zip(weights.mean()) {
+                    of_node[node as usize] += weight;
+                }
+                readout.push(of_node);
+            } else {
+                layers.push(weights);
+            }
+        }
+        Ok(Self {
+            model: model.name.clone(),
+            data,
+            layers,
+            readout,
+            predicted: None,
+            truth: None,
+            class_names: Vec::new(),
+            molecule: None,
+        })
+    }
+}
+
+/// The atoms of the molecules of a data set of molecules, read from their SMILES: the features of a model need not tell the
+/// element.
+#[cfg(feature = "smiles")]
+fn molecule(dataset: &Dataset, index: usize) -> Result<Option<Atoms>> {
+    use candle_geometric::data::molecules::{BondKind, Chematic, SmilesReader};
+
+    let Dataset::Molecules(molecules) = dataset else { return Ok(None) };
+    let Some(smiles) = molecules.smiles.get(index) else { return Ok(None) };
+    let molecule = Chematic.molecule(smiles).map_err(|e| anyhow::anyhow!("{smiles}: {e}"))?;
+    let kind = |kind| match kind {
+        BondKind::Double => Bond::Double,
+        BondKind::Triple => Bond::Triple,
+        BondKind::Aromatic => Bond::Aromatic,
+        _ => Bond::Single,
+    };
+    let pairs = molecule.bonds.iter().map(|bond| (bond.atoms[0], bond.atoms[1]));
+    Ok(Some(Atoms {
+        bonds: EdgeIndex::from_pairs(pairs, molecule.atoms.len())?,
+        kinds: molecule.bonds.iter().map(|bond| kind(bond.kind)).collect(),
+        numbers: molecule.atoms.iter().map(|atom| atom.atomic_number.into()).collect(),
+        smiles: smiles.clone(),
+    }))
+}
+
+#[cfg(not(feature = "smiles"))]
+fn molecule(_: &Dataset, _: usize) -> Result<Option<Atoms>> {
+    Ok(None)
+}
