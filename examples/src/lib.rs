@@ -1,9 +1,10 @@
-//! What the examples share: their command line.
+//! What the examples share: their command line, and how they tell of training.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use candle_geometric::data::Source;
+use candle_geometric::train::{EpochReport, Flow, Observer};
 
 const HELP: &str = "\
 Usage: cargo run --release --example NAME -- [FILE] [--data DIR] [--quick]
@@ -58,5 +59,24 @@ impl Arguments {
     /// Where data sets come from: the folder, or else the cache, which is filled over the network when it lacks one.
     pub fn source(&self) -> Source {
         self.data.clone().map_or(Source::Cache, Source::Folder)
+    }
+}
+
+/// Prints one of so many epochs of training.
+#[derive(Debug)]
+pub struct Print {
+    /// Every how many epochs there is a line.
+    pub every: usize,
+}
+
+impl Observer for Print {
+    fn epoch(&mut self, e: &EpochReport) -> Flow {
+        if e.epoch.is_multiple_of(self.every.max(1)) {
+            println!(
+                "epoch {:>4}  loss {:.4}  val loss {:.4}  val {:.3}",
+                e.epoch, e.loss, e.val.loss, e.val.metric
+            );
+        }
+        Flow::Continue
     }
 }
