@@ -5,7 +5,7 @@ mod trees;
 use anyhow::ensure;
 use candle_geometric::data::{Dataset, GraphDataset};
 use candle_geometric::prelude::*;
-use candle_geometric::train::{RunOptions, TrainConfig, train_once};
+use candle_geometric::train::{Observer, RunOptions, TrainConfig, train_once};
 use candle_geometric_examples::{Arguments, Print};
 
 /// Ten-fold cross-validation on molecules that make bacteria mutate, or do not.
@@ -80,8 +80,8 @@ fn main() -> anyhow::Result<()> {
     let mut tests = vec![];
     let mut last = None;
     for seed in 0..runs {
-        let mut print = Print { every: if runs == 1 { 10 } else { usize::MAX } };
-        let trained = train_once(&config, &data, seed, &RunOptions::default(), &mut print)?;
+        let observer: &mut dyn Observer = if arguments.quick { &mut Print { every: 10 } } else { &mut () };
+        let trained = train_once(&config, &data, seed, &RunOptions::default(), observer)?;
         let test = trained.report.test.map_or(0.0, |t| t.metric);
         println!("run {seed}: {} epochs, test accuracy {test:.3}", trained.report.epochs);
         tests.push(test);
