@@ -1,5 +1,6 @@
 //! Trains the graph attention network of Veličković et al. (2018) on Cora, as the paper does, and looks at what it
 //! attends to. `--quick` trains on the karate club instead. See the README beside this file.
+use anyhow::ensure;
 use candle_geometric::data::load;
 use candle_geometric::explain::{Weights, summarise};
 use candle_geometric::prelude::*;
@@ -65,6 +66,8 @@ fn main() -> anyhow::Result<()> {
         "weights of epoch {}: val accuracy {:.3}, test accuracy {test:.3}",
         report.best_epoch, report.val.metric
     );
+
+    ensure!(test > 0.75, "the model has not learnt");
 
     // The trained model, and the attention of both layers.
     let weights = VarBuilder::from_tensors(trained.weights.into_iter().collect(), DType::F32, &Device::Cpu);

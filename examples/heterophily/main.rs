@@ -34,8 +34,8 @@ early_stopping = "val-metric"
 patience = 100
 "#;
 
-/// A board: a fifth of the cells are mines. Features: how many of the eight neighbours are mines, one-hot (as in the data set,
-/// where six is the most), or a one in the last place where the cell is covered, which half of them are.
+/// A board: a fifth of the cells are mines. Features, as in the data set: a one in the first place where the cell is covered,
+/// which half of them are, or else in the place of the number of mines around it, from 0 to 5 and more.
 fn board(size: u32) -> anyhow::Result<NodeDataset> {
     let random = Stream::named(0, "mines");
     let cells = (size * size) as usize;
@@ -54,7 +54,7 @@ fn board(size: u32) -> anyhow::Result<NodeDataset> {
                 }
             }
         }
-        let place = if covered[cell as usize] { 6 } else { around.min(5) };
+        let place = if covered[cell as usize] { 0 } else { 1 + around.min(5) };
         x.extend((0..7).map(|k| f32::from(u8::from(k == place))));
     }
     let x = Tensor::from_vec(x, (cells, 7), &Device::Cpu)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_geometric::data::{load, normalize_features};
 use candle_geometric::models::import::{load_checkpoint, read_checkpoint};
 use candle_geometric::prelude::*;
@@ -24,9 +24,7 @@ fn main() -> Result<()> {
     // What the file cannot say: the architecture. The tensors' names and shapes must fit it.
     let channels = json!({ "in_channels": graph.num_features(), "out_channels": dataset.num_classes });
     let config = ModelConfig::new("PaperGAT", channels)?;
-    if arguments.quick {
-        write_old_names(&config, &path)?;
-    }
+    let written = if arguments.quick { Some(write_old_names(&config, &path)?) } else { None };
 
     let checkpoint = read_checkpoint(&path)?;
     println!("{} holds", path.file_name().unwrap_or_default().to_string_lossy());
@@ -42,13 +40,18 @@ fn main() -> Result<()> {
     let test: Vec<u32> =
         (0..).zip(&graph.test_mask).filter_map(|(i, &in_test)| in_test.then_some(i)).collect();
     println!("test accuracy on {name}: {:.3}", accuracy(&logits, &dataset.labels()?, &test)?);
+    if let Some(written) = written {
+        let expected = written.forward(&graph.x, &graph.edge_index)?;
+        let difference = (logits - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        ensure!(difference == 0.0, "the model that was written differs by {difference:e}");
+    }
     Ok(())
 }
 
-/// An untrained model's weights as PyTorch Geometric 2.0 – 2.4 would save them: `lin` under two names.
-fn write_old_names(config: &ModelConfig, path: &Path) -> Result<()> {
+/// Writes an untrained model, which it gives, as PyTorch Geometric 2.0 – 2.4 would save it: `lin` under two names.
+fn write_old_names(config: &ModelConfig, path: &Path) -> Result<Box<dyn GraphModel>> {
     let weights = SeededVarMap::new(0);
-    config.build(weights.var_builder(DType::F32, &Device::Cpu))?;
+    let model = config.build(weights.var_builder(DType::F32, &Device::Cpu))?;
     let mut tensors = HashMap::new();
     for (name, tensor) in weights.vars() {
         let tensor = tensor.as_tensor().clone();
@@ -59,5 +62,6 @@ fn write_old_names(config: &ModelConfig, path: &Path) -> Result<()> {
             tensors.insert(name, tensor);
         }
     }
-    Ok(candle_core::safetensors::save(&tensors, path)?)
+    candle_core::safetensors::save(&tensors, path)?;
+    Ok(model)
 }
