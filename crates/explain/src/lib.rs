@@ -27,6 +27,7 @@ mod drawing;
 mod ego;
 mod entropy;
 mod error;
+pub mod explainer;
 mod explorer;
 mod histogram;
 pub mod layout;

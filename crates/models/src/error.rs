@@ -20,6 +20,11 @@ pub enum Error {
         /// The argument, what was expected and what came.
         problem: String,
     },
+    /// The model has no layers whose messages can be masked.
+    #[error(
+        "this model takes no edge_mask: expected a stack of GCN, GAT, GraphSAGE or graph transformer layers"
+    )]
+    NoEdgeMask,
     /// `architecture` names nothing that this version knows.
     #[error("unknown architecture `{name}`{}; the known ones are {}", did_you_mean(.nearest), .known.join(", "))]
     UnknownArchitecture {

@@ -161,6 +161,19 @@ impl Convolution for Layer {
         })
     }
 
+    fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        Ok(match self {
+            Self::V1(conv) => conv.forward_masked(x, edges, edge_attr, edge_mask)?,
+            Self::V2(conv) => conv.forward_masked(x, edges, edge_attr, edge_mask)?,
+        })
+    }
+
     fn with_attention(
         &self,
         x: &Tensor,

@@ -66,6 +66,16 @@ impl Convolution for GcnConv {
     ) -> Result<Tensor> {
         Ok(self.forward_edges(x, edges, edge_weight, mode)?)
     }
+
+    fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_weight: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        Ok(self.forward_masked(x, edges, edge_weight, edge_mask)?)
+    }
 }
 
 basic_gnn_model!(Gcn, GcnConfig);

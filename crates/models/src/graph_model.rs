@@ -4,7 +4,7 @@ use candle_geometric_nn::Mode;
 use candle_geometric_nn::conv::Attention;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What each row of a model's output belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,23 @@ pub trait GraphModel: Send + Sync {
         mode: Mode<'_>,
     ) -> Result<Tensor> {
         self.forward_batch(x, edges, edge_attr, None, mode)
+    }
+
+    /// [`GraphModel::forward_batch`] in evaluation mode, with the message of every edge in every layer multiplied by its
+    /// entry of `edge_mask` `[E]`; in attention after the softmax. A mask of ones changes nothing. This is what explanations
+    /// learn, or take the gradient by: see `candle-geometric-explain`.
+    ///
+    /// # Errors
+    /// As [`GraphModel::forward_batch`], if `edge_mask` is not `[E]`, or the model does not take a mask.
+    fn forward_masked(
+        &self,
+        _x: &Tensor,
+        _edges: &EdgeIndex,
+        _edge_attr: Option<&Tensor>,
+        _batch: Option<&EdgeIndex>,
+        _edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        Err(Error::NoEdgeMask)
     }
 
     /// The attention of every layer that has any, in evaluation mode, first layer first; none for a model without attention.

@@ -73,6 +73,17 @@ impl Convolution for SageConv {
         no_edge_attr(NAME, edge_attr)?;
         Ok(self.forward_t(x, edges, mode)?)
     }
+
+    fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        no_edge_attr(NAME, edge_attr)?;
+        Ok(self.forward_masked(x, edges, edge_mask)?)
+    }
 }
 
 basic_gnn_model!(GraphSage, GraphSageConfig);

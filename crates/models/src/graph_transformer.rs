@@ -241,6 +241,16 @@ impl Convolution for TransformerConv {
         Ok(self.forward_edges(x, edges, edge_attr, mode)?)
     }
 
+    fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        Ok(self.forward_masked(x, edges, edge_attr, edge_mask)?)
+    }
+
     fn with_attention(
         &self,
         x: &Tensor,
@@ -263,6 +273,17 @@ impl GraphModel for GraphTransformer {
         mode: Mode<'_>,
     ) -> Result<Tensor> {
         self.layers.forward(&self.unlabelled(x)?, edges, edge_attr, batch, mode)
+    }
+
+    fn forward_masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        self.layers.masked(&self.unlabelled(x)?, edges, edge_attr, batch, edge_mask)
     }
 
     fn attention(

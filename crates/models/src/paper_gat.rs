@@ -119,6 +119,18 @@ impl GraphModel for PaperGat {
         Ok(self.conv2.forward_edges(&x, edges, edge_attr, mode)?)
     }
 
+    fn forward_masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        _: Option<&EdgeIndex>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        let x = ELU.forward(&self.conv1.forward_masked(x, edges, edge_attr, edge_mask)?)?;
+        Ok(self.conv2.forward_masked(&x, edges, edge_attr, edge_mask)?)
+    }
+
     fn attention(
         &self,
         x: &Tensor,

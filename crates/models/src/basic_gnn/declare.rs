@@ -95,6 +95,17 @@ macro_rules! basic_gnn_model {
                 self.0.forward(x, edges, edge_attr, batch, mode)
             }
 
+            fn forward_masked(
+                &self,
+                x: &candle_core::Tensor,
+                edges: &candle_geometric_graph::EdgeIndex,
+                edge_attr: Option<&candle_core::Tensor>,
+                batch: Option<&candle_geometric_graph::EdgeIndex>,
+                edge_mask: &candle_core::Tensor,
+            ) -> crate::Result<candle_core::Tensor> {
+                self.0.masked(x, edges, edge_attr, batch, edge_mask)
+            }
+
             fn attention(
                 &self,
                 x: &candle_core::Tensor,

@@ -95,6 +95,15 @@ pub(crate) trait Convolution: Send + Sync {
         mode: Mode<'_>,
     ) -> Result<Tensor>;
 
+    /// The result in evaluation mode, with the message of every edge multiplied by its entry of `edge_mask`.
+    fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor>;
+
     /// The result in evaluation mode and the attention, of which there is none in most convolutions.
     fn with_attention(
         &self,
@@ -171,10 +180,32 @@ impl<C: Convolution> BasicGnn<C> {
         batch: Option<&EdgeIndex>,
         mode: Mode<'_>,
     ) -> Result<Tensor> {
+        self.stack(x, batch, mode, |conv, x| conv.forward(x, edges, edge_attr, mode))
+    }
+
+    pub(crate) fn masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        self.stack(x, batch, Mode::Eval, |conv, x| conv.masked(x, edges, edge_attr, edge_mask))
+    }
+
+    /// The layers with what follows each of them.
+    fn stack(
+        &self,
+        x: &Tensor,
+        batch: Option<&EdgeIndex>,
+        mode: Mode<'_>,
+        convolve: impl Fn(&C, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let mut x = x.clone();
         let mut layers = Vec::new();
         for (i, conv) in self.convs.iter().enumerate() {
-            x = conv.forward(&x, edges, edge_attr, mode)?;
+            x = convolve(conv, &x)?;
             if let Some(hidden) = self.hidden.get(i) {
                 x = hidden.forward(&x, batch, mode)?;
             }

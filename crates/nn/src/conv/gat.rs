@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, Edges, HeadVectors, Output, check_numbers, check_slope};
+use super::edge_mask::{check_edge_mask, looped_mask, masked_sum};
 use crate::config::{self, Channels};
 use crate::{Linear, Mode, Nodes, Result};
 
@@ -212,15 +213,40 @@ impl GatConv {
     ) -> Result<(Tensor, Attention)> {
         let x = x.into();
         let terms = self.terms(x, edges, edge_attr)?;
-        let alpha = ops::additive_attention_weights(
+        let alpha = self.alpha(&terms)?;
+        let out = self.attend(x, &terms, mode)?;
+        Ok((out, Attention { edges: terms.edges, alpha }))
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]` after
+    /// the softmax:
+    /// what explanations learn, or take the gradient by. Self-loops that the layer adds are not masked.
+    ///
+    /// # Errors
+    /// As [`forward_edges`](Self::forward_edges), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        let x = x.into();
+        let mask = looped_mask(edges, edge_mask, self.config.add_self_loops)?;
+        let terms = self.terms(x, edges, edge_attr)?;
+        let out = masked_sum(&terms.edges, &self.alpha(&terms)?, &mask, &terms.values)?;
+        self.output.finish(out, x.destination())
+    }
+
+    fn alpha(&self, terms: &Terms) -> Result<Tensor> {
+        Ok(ops::additive_attention_weights(
             &terms.src,
             terms.dst.as_ref(),
             terms.edge.as_ref(),
             &terms.edges,
             self.config.negative_slope,
-        )?;
-        let out = self.attend(x, &terms, mode)?;
-        Ok((out, Attention { edges: terms.edges, alpha }))
+        )?)
     }
 
     /// The layer on one set of nodes: the features that a single map gives are values and scores at once.

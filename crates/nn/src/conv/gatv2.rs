@@ -5,6 +5,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, Edges, Output, check_numbers, check_slope, destinations};
+use super::edge_mask::{check_edge_mask, looped_mask, masked_sum};
 use crate::config::{self, Channels};
 use crate::{Error, Linear, Mode, Nodes, Result, init};
 
@@ -216,6 +217,28 @@ impl Gatv2Conv {
         let alpha = ops::dynamic_attention_weights(&t.src, &t.dst, self.scoring(&t), &t.edges)?;
         let out = self.attend(x, &t, mode)?;
         Ok((out, Attention { edges: t.edges, alpha }))
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]` after
+    /// the softmax:
+    /// what explanations learn, or take the gradient by. Self-loops that the layer adds are not masked.
+    ///
+    /// # Errors
+    /// As [`forward_edges`](Self::forward_edges), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        let x = x.into();
+        let mask = looped_mask(edges, edge_mask, self.config.add_self_loops)?;
+        let t = self.terms(x, edges, edge_attr)?;
+        let alpha = ops::dynamic_attention_weights(&t.src, &t.dst, self.scoring(&t), &t.edges)?;
+        let out = masked_sum(&t.edges, &alpha, &mask, &t.src)?;
+        self.output.finish(out, x.destination())
     }
 
     fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {

@@ -4,8 +4,10 @@ use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use super::edge_mask::{check_edge_mask, looped_mask};
 use super::gcn_norm::gcn_norm;
 use super::neighbours::{check_edge_weight, check_nodes};
+use super::self_loops::remaining_self_loops;
 use crate::config;
 use crate::{Error, Linear, Mode, Result, init};
 
@@ -133,17 +135,56 @@ impl GcnConv {
         edge_weight: Option<&Tensor>,
         _mode: Mode,
     ) -> Result<Tensor> {
+        let (edges, weights) = self.weights(x, edges, edge_weight)?;
+        let h = self.lin.project(x)?;
+        Ok(ops::spmm_plus(&edges, weights.as_ref(), h, self.bias.as_ref(), None)?)
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]` after normalisation:
+    /// what explanations learn, or take the gradient by. Self-loops that the layer adds
+    /// are not masked.
+    ///
+    /// # Errors
+    /// As [`forward_edges`](Self::forward_edges), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_weight: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        let loops = self.loops().is_some();
+        let mask = match edge_weight {
+            // Here a loop of the caller's stays.
+            Some(_) if loops => remaining_self_loops(edges, edge_mask, 1.0)?.1,
+            _ => looped_mask(edges, edge_mask, loops)?,
+        };
+        let (edges, weights) = self.weights(x, edges, edge_weight)?;
+        let weights = weights.map_or(Ok(mask.clone()), |w| w * &mask)?;
+        Ok(ops::spmm_plus(&edges, Some(&weights), self.lin.project(x)?, self.bias.as_ref(), None)?)
+    }
+
+    /// The edges that the layer works on and their weights, where they are not all 1.
+    fn weights(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_weight: Option<&Tensor>,
+    ) -> Result<(EdgeIndex, Option<Tensor>)> {
         check_nodes(LAYER, x, self.config.in_channels, edges)?;
         check_edge_weight(LAYER, edges, edge_weight)?;
-        let h = self.lin.project(x)?;
-        let (edges, weights) = if self.config.normalize {
-            let fill = if self.config.improved { 2.0 } else { 1.0 };
-            let loops = self.config.add_self_loops.unwrap_or(true).then_some(fill);
-            let (edges, weights) = gcn_norm(edges, edge_weight, x, loops)?;
-            (edges, Some(weights))
-        } else {
-            (edges.clone(), edge_weight.cloned())
-        };
-        Ok(ops::spmm_plus(&edges, weights.as_ref(), h, self.bias.as_ref(), None)?)
+        if !self.config.normalize {
+            return Ok((edges.clone(), edge_weight.cloned()));
+        }
+        let (edges, weights) = gcn_norm(edges, edge_weight, x, self.loops())?;
+        Ok((edges, Some(weights)))
+    }
+
+    /// What added self-loops weigh, where the layer adds them.
+    fn loops(&self) -> Option<f64> {
+        let fill = if self.config.improved { 2.0 } else { 1.0 };
+        let add = self.config.normalize && self.config.add_self_loops.unwrap_or(true);
+        add.then_some(fill)
     }
 }

@@ -3,6 +3,7 @@ use candle_geometric_graph::EdgeIndex;
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::edge_mask::check_edge_mask;
 use super::neighbours::aggregate;
 use crate::aggr::{AggrKwargs, Aggregation, Aggrs};
 use crate::config;
@@ -91,10 +92,7 @@ impl GinConv {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex) -> Result<Tensor> {
-        let x = x.into();
-        check_channels(LAYER, x, &self.config.nn, edges)?;
-        let out = aggregate(&self.aggregation, x.source(), edges, None)?;
-        self.nn.forward(&self.eps.add(out, x)?)
+        self.aggregated(x.into(), edges, None)
     }
 
     /// As [`forward`](Self::forward): the layer does the same in training.
@@ -103,6 +101,28 @@ impl GinConv {
     /// As [`forward`](Self::forward).
     pub fn forward_t<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex, _mode: Mode) -> Result<Tensor> {
         self.forward(x, edges)
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]`:
+    /// what explanations learn, or take the gradient by. A mean divides by the number of edges
+    /// all the same.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        self.aggregated(x.into(), edges, Some(edge_mask))
+    }
+
+    fn aggregated(&self, x: Nodes, edges: &EdgeIndex, edge_mask: Option<&Tensor>) -> Result<Tensor> {
+        check_channels(LAYER, x, &self.config.nn, edges)?;
+        let out = aggregate(&self.aggregation, x.source(), edges, edge_mask)?;
+        self.nn.forward(&self.eps.add(out, x)?)
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod attention;
 mod cheb;
 mod dot_gat;
 mod edge_gat;
+mod edge_mask;
 mod egat;
 mod fa;
 mod fc;

@@ -4,6 +4,7 @@ use candle_geometric_ops as ops;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use super::edge_mask::check_edge_mask;
 use super::neighbours;
 use crate::aggr::{AggrKwargs, Aggregation, Aggrs};
 use crate::config::{self, Channels};
@@ -121,19 +122,7 @@ impl SageConv {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex) -> Result<Tensor> {
-        let x = x.into();
-        let channels = self.config.in_channels;
-        x.check(LAYER, edges, channels.source(), channels.destination())?;
-        let source = match &self.lin {
-            Some(lin) => ops::relu(&lin.forward(x.source())?)?,
-            None => x.source().clone(),
-        };
-        let root = self.lin_r.as_ref().zip(x.destination());
-        let out = neighbours::combined(&self.aggregation, &self.lin_l, root, &source, edges, None)?;
-        if !self.config.normalize {
-            return Ok(out);
-        }
-        unit_rows(&out)
+        self.aggregated(x.into(), edges, None)
     }
 
     /// As [`forward`](Self::forward): the layer does the same in training.
@@ -142,5 +131,36 @@ impl SageConv {
     /// As [`forward`](Self::forward).
     pub fn forward_t<'a>(&self, x: impl Into<Nodes<'a>>, edges: &EdgeIndex, _mode: Mode) -> Result<Tensor> {
         self.forward(x, edges)
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]`:
+    /// what explanations learn, or take the gradient by. A mean divides by the number of edges
+    /// all the same.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        self.aggregated(x.into(), edges, Some(edge_mask))
+    }
+
+    fn aggregated(&self, x: Nodes, edges: &EdgeIndex, edge_mask: Option<&Tensor>) -> Result<Tensor> {
+        let channels = self.config.in_channels;
+        x.check(LAYER, edges, channels.source(), channels.destination())?;
+        let source = match &self.lin {
+            Some(lin) => ops::relu(&lin.forward(x.source())?)?,
+            None => x.source().clone(),
+        };
+        let root = self.lin_r.as_ref().zip(x.destination());
+        let out = neighbours::combined(&self.aggregation, &self.lin_l, root, &source, edges, edge_mask)?;
+        if !self.config.normalize {
+            return Ok(out);
+        }
+        unit_rows(&out)
     }
 }

@@ -5,6 +5,8 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, check_edge_attr, check_numbers, destinations};
+use super::edge_mask::{check_edge_mask, masked_sum};
+use super::neighbours::edge_rows;
 use crate::config::{self, Channels};
 use crate::{Linear, Mode, Nodes, Result};
 
@@ -192,10 +194,36 @@ impl TransformerConv {
         mode: Mode,
     ) -> Result<(Tensor, Attention)> {
         let t = self.terms(x.into(), edges, edge_attr)?;
-        let heads = self.config.heads;
-        let alpha = ops::dot_product_attention_weights(&t.query, &t.key, t.edge.as_ref(), heads, edges)?;
+        let alpha = self.alpha(&t, edges)?;
         let out = self.attend(&t, edges, mode)?;
         Ok((out, Attention { edges: edges.clone(), alpha }))
+    }
+
+    /// The layer in inference, with the message of every edge multiplied by its entry of `edge_mask` `[E]` after
+    /// the softmax: what explanations learn, or take the gradient by.
+    ///
+    /// # Errors
+    /// As [`forward_edges`](Self::forward_edges), and if `edge_mask` is not `[E]`.
+    pub fn forward_masked<'a>(
+        &self,
+        x: impl Into<Nodes<'a>>,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        edge_mask: &Tensor,
+    ) -> Result<Tensor> {
+        check_edge_mask(LAYER, edges, edge_mask)?;
+        let t = self.terms(x.into(), edges, edge_attr)?;
+        let alpha = self.alpha(&t, edges)?;
+        let mut out = masked_sum(edges, &alpha, edge_mask, &t.value)?;
+        if let Some(edge) = &t.edge {
+            out = (out + masked_sum(&edge_rows(edges)?, &alpha, edge_mask, edge)?)?;
+        }
+        self.finish(out, t.skip.as_ref())
+    }
+
+    fn alpha(&self, t: &Terms, edges: &EdgeIndex) -> Result<Tensor> {
+        let heads = self.config.heads;
+        Ok(ops::dot_product_attention_weights(&t.query, &t.key, t.edge.as_ref(), heads, edges)?)
     }
 
     fn terms(&self, x: Nodes, edges: &EdgeIndex, edge_attr: Option<&Tensor>) -> Result<Terms> {
@@ -237,12 +265,17 @@ impl TransformerConv {
         let at_once = self.config.concat && self.lin_beta.is_none();
         let extras = Extras { dropout, bias: None, residual: t.skip.as_ref().filter(|_| at_once) };
         let (query, key, value) = (&t.query, &t.key, &t.value);
-        let mut out = ops::dot_product_attention(query, key, value, t.edge.as_ref(), heads, edges, extras)?;
+        let out = ops::dot_product_attention(query, key, value, t.edge.as_ref(), heads, edges, extras)?;
+        self.finish(out, t.skip.as_ref().filter(|_| !at_once))
+    }
+
+    /// The heads averaged, if they are, and `skip` added or mixed in.
+    fn finish(&self, mut out: Tensor, skip: Option<&Linked>) -> Result<Tensor> {
         if !self.config.concat {
-            out = ops::mean_heads(&out, heads, None)?;
+            out = ops::mean_heads(&out, self.config.heads, None)?;
         }
-        match (&t.skip, &self.lin_beta) {
-            (Some(skip), None) if !at_once => Ok((out + skip.tensor()?)?),
+        match (skip, &self.lin_beta) {
+            (Some(skip), None) => Ok((out + skip.tensor()?)?),
             (Some(skip), Some(lin_beta)) => gated(&out, &skip.tensor()?, lin_beta.weight()),
             _ => Ok(out),
         }
