@@ -237,7 +237,7 @@ fn errors_name_what_is_wrong() {
         assert!(result.to_string().contains(word), "{result}");
     };
     let short = x.narrow(0, 0, 2).unwrap();
-    wrong(Subject::new(sums, &short, &edges).unwrap_err(), "[3, F]");
+    wrong(Subject::new(sums, &short, &edges).err().unwrap(), "[3, F]");
     let subject = Subject::new(sums, &x, &edges).unwrap();
     wrong(gradient(&subject, Target { row: 3, class: 0 }).unwrap_err(), "row");
     wrong(gradient(&subject, Target { row: 0, class: 2 }).unwrap_err(), "class");
