@@ -10,7 +10,8 @@ use std::process::Stdio;
 use common::{assert_error, karate, program, run, stderr, stdout};
 use serde_json::Value;
 
-const COMMANDS: [&str; 7] = ["list", "data", "info", "run", "evaluate", "train", "verify"];
+const COMMANDS: [&str; 9] =
+    ["list", "data", "info", "run", "explain", "curves", "evaluate", "train", "verify"];
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

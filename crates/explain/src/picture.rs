@@ -5,7 +5,7 @@ use candle_geometric_graph::EdgeIndex;
 use crate::canvas::{Canvas, Style, shorten};
 use crate::error::check_length;
 use crate::legend::{Classes, draw_colour_bar, draw_ring, outline, ring_radius};
-use crate::palette::{self, DARK, GREY, PALE, Scale};
+use crate::palette::{self, DARK, GREY, PALE, Scale, WHITE};
 use crate::place::{self, Page};
 use crate::{Drawing, Error, Heads, Result, Weights, ego, layout};
 
@@ -249,7 +249,8 @@ impl<'a> Picture<'a> {
                 let fill = shade.or(class.map(palette::class)).unwrap_or(palette::NO_CLASS);
                 page.circle(place, radius, fill, DARK, line);
                 let outer = if wrong.is_some() { ring_radius(radius) } else { radius };
-                draw_name(page, place, [radius, outer], &name, nodes.len());
+                let dark = self.shades.and_then(|s| s.get(node as usize)).is_some_and(|s| s / end > 0.45);
+                draw_name(page, place, [radius, outer], &name, nodes.len(), dark);
             });
         }
     }
@@ -303,9 +304,18 @@ fn name_size(name: &str, radius: f64) -> Option<f64> {
 }
 
 /// The name inside the node if it fits, below it if there is room, or else only in the tooltip.
-fn draw_name(page: &mut Canvas, [x, y]: [f64; 2], [radius, outer]: [f64; 2], name: &str, nodes: usize) {
+fn draw_name(
+    page: &mut Canvas,
+    [x, y]: [f64; 2],
+    [radius, outer]: [f64; 2],
+    name: &str,
+    nodes: usize,
+    dark: bool,
+) {
     if let Some(size) = name_size(name, radius) {
-        page.text([x, y + 0.35 * size], name, Style::centred(size));
+        let style = Style::centred(size);
+        let style = if dark { Style { colour: WHITE, ..style } } else { style };
+        page.text([x, y + 0.35 * size], name, style);
     } else if nodes <= MOST_NAMES {
         page.text([x, y + outer + 12.0], &shorten(name, 24), Style { rim: true, ..Style::centred(11.0) });
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::{Error, Result};
 
 /// What TensorBoard knows an event file by.
-const PREFIX: &str = "events.out.tfevents.";
+pub(crate) const PREFIX: &str = "events.out.tfevents.";
 /// How long scalars may wait in memory.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
@@ -137,7 +137,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// TFRecord's checksum: rotated and shifted, because a checksum of data that holds its own checksum is weak.
-fn masked_crc(bytes: &[u8]) -> u32 {
+pub(crate) fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod answers;
+mod curves;
 mod data;
 mod device;
 mod encode;
@@ -58,6 +59,7 @@ enum Command {
     Info(info::Info),
     Run(run::Run),
     Explain(explain::Explain),
+    Curves(curves::Curves),
     Evaluate(evaluate::Evaluate),
     Train(train::Train),
     Verify(verify::Verify),
@@ -73,6 +75,7 @@ impl Cli {
             Command::Info(command) => command.run(screen),
             Command::Run(command) => command.run(screen),
             Command::Explain(command) => command.run(screen),
+            Command::Curves(command) => command.run(screen),
             Command::Evaluate(command) => command.run(screen),
             Command::Train(command) => command.run(screen),
             Command::Verify(command) => command.run(screen),
