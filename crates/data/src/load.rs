@@ -8,7 +8,7 @@ use crate::rdf::{self, EntityDataset};
 use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
-    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, dictionary_lookup, geom_gcn,
+    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, dictionary_lookup, geom_gcn, graph_file,
     graphsage, heterophilous, hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
 };
 
@@ -179,6 +179,14 @@ impl Dataset {
                 Some(json) => text_graph::parse_json(name, json)?,
                 None => text_graph::parse_csv(name, need(".csv")?)?,
             }),
+            // A graph without classes is not to be classified.
+            Format::Graph => match files {
+                &[(file, contents)] => match graph_file::parse(file, contents)? {
+                    graph if graph.y.is_some() => Self::Nodes(graph.into_nodes(name)?),
+                    graph => Self::Edges(graph),
+                },
+                _ => return Err(Error::invalid("files", "one", files.len())),
+            },
             Format::Triples => {
                 let (train, valid, test) = (need("train.txt")?, need("valid.txt")?, need("test.txt")?);
                 Self::Triples(knowledge_graph::parse(name, train, valid, test)?)

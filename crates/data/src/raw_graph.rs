@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Error, Graph, Result, Split};
+use crate::{Error, Graph, NodeDataset, Result, Split};
 
 /// A graph of the user's own: edges, what its nodes are called outside, and what else the file had.
 ///
@@ -80,6 +80,21 @@ impl RawGraph {
             Some(Split { train, val, test }) => graph.with_split(train, val, test),
             None => Ok(graph),
         }
+    }
+
+    /// The same as a [`NodeDataset`]. Classes are called by their numbers, up to the largest; of labels or numbers, `[N, K]`, there
+    /// are K.
+    ///
+    /// # Errors
+    /// If there are no labels, and as [`RawGraph::into_graph`].
+    pub fn into_nodes(self, name: &str) -> Result<NodeDataset> {
+        let classes = match &self.y {
+            None => return Err(Error::invalid("y", "labels", "none")),
+            Some(y) if y.rank() == 1 => y.to_vec1::<u32>()?.into_iter().max().map_or(0, |y| y as usize + 1),
+            Some(y) => y.dim(1)?,
+        };
+        let names = (0..classes).map(|class| class.to_string()).collect();
+        NodeDataset::new(name, self.into_graph()?, names)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::nearest;
 use crate::weights::{self, Parameter};
 use crate::{
     AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig,
-    GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, PaperGatConfig, Result, SagPoolNetConfig,
+    GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, InductiveGatConfig, PaperGatConfig, Result, SagPoolNetConfig,
     VgaeConfig,
 };
 
@@ -89,6 +89,8 @@ architectures! {
     Gat(GatConfig) = "GAT",
     /// the two layers of Veličković et al. 2018.
     PaperGat(PaperGatConfig) = "PaperGAT",
+    /// the three layers of Veličković et al. 2018 for graphs not seen in training.
+    InductiveGat(InductiveGatConfig) = "InductiveGAT",
     /// PyTorch Geometric's `GCN`.
     Gcn(GcnConfig) = "GCN",
     /// PyTorch Geometric's `GraphSAGE`.

@@ -66,6 +66,9 @@ pub enum TaskKind {
 pub struct Data {
     /// The data set, such as `cora`.
     pub name: String,
+    /// The format of its files, where the registry of data sets does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// How it was split, in words, such as `standard`.
     pub split: String,
     /// How it was split.

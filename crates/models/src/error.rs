@@ -46,6 +46,12 @@ pub enum Error {
         /// All known names.
         known: Vec<String>,
     },
+    /// A model of the zoo of which there is nothing but the recipe.
+    #[error("{name} has no weights: the zoo has its recipe alone, models/{name}/train.toml")]
+    NoWeights {
+        /// Its name.
+        name: String,
+    },
     /// A file could not be read.
     #[error("cannot read {}: {source}", .path.display())]
     Io {

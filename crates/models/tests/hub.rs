@@ -156,14 +156,15 @@ fn an_own_model_is_held_to_the_catalogue() {
     let files = repository();
     let config: serde_json::Value = serde_json::from_slice(&files[&url("config.json")]).unwrap();
     let entry = json!({
-        "name": "gat", "summary": "", "architecture": config["architecture"], "metric": config["metric"], "weights_sha256": config["weights"]["sha256"],
-        "config_sha256": "0".repeat(64)
+        "name": "gat", "summary": "", "architecture": config["architecture"], "weights": {
+            "metric": config["metric"], "sha256": config["weights"]["sha256"], "config_sha256": "0".repeat(64)
+        }
     });
     let entry: CatalogEntry = serde_json::from_value(entry).unwrap();
     let server = Server::start(files);
     let cache = tempfile::tempdir().unwrap();
     let message = server.hub(cache.path(), false).fetch(REPO, Some(&entry)).unwrap_err().to_string();
-    assert!(message.contains(&format!("expected {}", entry.config_sha256)), "{message}");
+    assert!(message.contains(&format!("expected {}", entry.weights.unwrap().config_sha256)), "{message}");
 }
 
 /// `HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE`: variables belong to a process, so this one starts itself again.

@@ -95,7 +95,7 @@ fn all_that_is_wrong_with_the_tensors_is_listed_at_once() {
 fn a_config_that_does_not_hold_is_refused() {
     let message = config_error(|c| c["architecture"] = json!("GATT"));
     assert!(message.contains("unknown architecture `GATT` (did you mean GAT"), "{message}");
-    assert!(message.contains("the known ones are GAT, PaperGAT, GCN, GraphSAGE"), "{message}");
+    assert!(message.contains("the known ones are GAT, PaperGAT, InductiveGAT, GCN, GraphSAGE"), "{message}");
     for (change, expected) in [
         (json!({"surprise": 1}), "unknown field `surprise`"),
         (json!({"weights": {"file": "../weights", "sha256": "0".repeat(64)}}), "expected a plain file name"),

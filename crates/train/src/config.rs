@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use candle_geometric_data::registry::Format;
 use candle_geometric_models::zoo::Family;
 use candle_geometric_models::{
     Configuration, FeatureNorm, Metapaths, MetricKind, ModelConfig, Protocol, TaskKind,
@@ -60,8 +61,11 @@ pub struct TrainConfig<C = ModelConfig> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The name of the data set, as in `cora`.
+    /// The name of the data set, as in `cora`; with `format` the name by which its files are called.
     pub name: String,
+    /// The format of files that the registry does not know. Default: it knows the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
     /// What the features of each node are divided by. Default: nothing.
     #[serde(default)]
     pub normalize_features: FeatureNorm,

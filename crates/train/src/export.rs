@@ -53,6 +53,7 @@ pub fn export<C: Configuration + Clone>(
         data: Data {
             name: config.data.name.clone(),
             split: output.split.clone(),
+            format: config.data.format.map(|format| format.to_string()),
             protocol: config.data.protocol,
             seed: if config.data.protocol.depends_on_seed() { runs.report.picked } else { 0 },
         },

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_geometric::data::registry::{Format, find};
 use candle_geometric::data::tables::Columns;
-use candle_geometric::data::{Dataset, DatasetInfo, NodeIds, Source, Stats, datasets, graph_file, import};
+use candle_geometric::data::{Dataset, DatasetInfo, NodeIds, Stats, datasets, graph_file, import};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::Verdict;
 use super::encode::Encode;
 use super::error::OrHint;
 use super::screen::Screen;
+use super::task::load_data;
 
 /// The data sets that load by name, what is in them, and graphs of your own.
 #[derive(Args)]
@@ -153,52 +154,16 @@ struct StatsOf {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The format of a data set that is not in the list: its files are not compared with published ones
-    #[arg(long, requires = "data", value_parser = format_by_name)]
+    #[arg(long, requires = "data")]
     format: Option<Format>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The formats by name.
-const FORMATS: [(&str, Format); 14] = [
-    ("planetoid", Format::Planetoid),
-    ("linqs", Format::Linqs),
-    ("npz", Format::Npz),
-    ("heterophilous", Format::Heterophilous),
-    ("geom-gcn", Format::GeomGcn),
-    ("graphsage", Format::GraphSage),
-    ("ppi", Format::Ppi),
-    ("tu", Format::Tu),
-    ("triples", Format::Triples),
-    ("hgb", Format::Hgb),
-    ("rdf", Format::Rdf),
-    ("molecules", Format::Molecules),
-    ("snap", Format::Snap),
-    ("texts", Format::Texts),
-];
-
-pub(super) fn format_by_name(text: &str) -> Result<Format, String> {
-    let known = || FORMATS.map(|(name, _)| name).join(", ");
-    let found = FORMATS.iter().find(|(name, _)| *name == text);
-    found.map(|(_, format)| *format).ok_or_else(|| format!("expected one of {}", known()))
-}
-
-/// The data set that a name, `--format` and `--data` mean.
-pub(super) fn load(name: &str, format: Option<Format>, data: Option<PathBuf>) -> Result<Dataset> {
-    if let Some(folder) = &data {
-        ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
-    }
-    Ok(match (format, data) {
-        (Some(format), Some(folder)) => Dataset::open(format, name, &folder)?,
-        (_, Some(folder)) => Dataset::load(name, &Source::Folder(folder))?,
-        (_, None) => Dataset::load(name, &Source::Cache)?,
-    })
-}
-
 impl StatsOf {
     fn run(self, screen: &mut Screen) -> Result<()> {
-        let dataset = load(&self.name, self.format, self.data)?;
+        let dataset = load_data(&self.name, self.format, self.data.as_deref())?;
         let stats = dataset.stats()?;
         let more = details(&dataset)?;
         if self.json {

@@ -6,7 +6,6 @@ use anyhow::Result;
 use candle_geometric::data::registry::Format;
 use clap::Args;
 
-use super::data::format_by_name;
 use super::device::DeviceName;
 use super::screen::Screen;
 
@@ -34,7 +33,7 @@ pub(super) struct Encode {
     #[arg(long, value_name = "DIR", conflicts_with = "texts")]
     data: Option<PathBuf>,
     /// The format of a data set that is not in the list
-    #[arg(long, requires = "data", value_parser = format_by_name)]
+    #[arg(long, requires = "data")]
     format: Option<Format>,
     /// A table with the texts of the nodes of a graph of your own
     #[arg(long, value_name = "CSV")]
@@ -148,7 +147,7 @@ mod with_text {
                 "data sets with texts are {}; for a graph of your own, give --texts",
                 known.join(", ")
             );
-            match data::load(&self.graph, self.format, self.data.clone()).hint(&hint)? {
+            match load_data(&self.graph, self.format, self.data.as_deref()).hint(&hint)? {
                 Dataset::Nodes(dataset) if !dataset.texts.is_empty() => {
                     Ok((dataset.graph.into(), dataset.texts))
                 }

@@ -1,7 +1,7 @@
 //! `candle-geometric list`.
 
 use anyhow::Result;
-use candle_geometric::models;
+use candle_geometric::models::zoo::{self, CatalogWeights};
 use clap::Args;
 
 use super::Verdict;
@@ -20,16 +20,22 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
-        let zoo = models::zoo::list()?;
+        let zoo = zoo::list()?;
         if self.json {
             screen.json(&zoo)?;
             return Ok(Verdict::Good);
         }
         let rows = zoo.into_iter().map(|entry| {
-            let m = entry.metric;
-            let what = format!("{} {}", m.split, m.name);
-            let published = m.published.map_or_else(|| "-".into(), |p| value(m.name, p));
-            vec![entry.name, what, over_runs(&m), value(m.name, m.this), published, entry.summary]
+            let [what, mean, this, published] = match entry.weights {
+                Some(CatalogWeights { metric: m, .. }) => [
+                    format!("{} {}", m.split, m.name),
+                    over_runs(&m),
+                    value(m.name, m.this),
+                    m.published.map_or_else(|| "-".into(), |p| value(m.name, p)),
+                ],
+                None => ["no weights", "-", "-", "-"].map(String::from),
+            };
+            vec![entry.name, what, mean, this, published, entry.summary]
         });
         let header = ["model", "metric", "mean ± std", "these weights", "published", "about"];
         screen.table(&header, rows.collect(), &[3, 4])?;

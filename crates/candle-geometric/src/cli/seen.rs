@@ -13,7 +13,7 @@ use candle_geometric::train::preprocess;
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
-use super::task::{Task, family, load_data, load_model};
+use super::task::{Task, data_of, family, load_model};
 
 /// A graph, and the attention of a model over it.
 pub(crate) struct Seen {
@@ -86,7 +86,7 @@ impl Seen {
     /// Another model of the nodes of one graph: of its links or groups.
     fn of_nodes(model: Pretrained, folder: Option<&Path>, device: &Device) -> Result<Self> {
         let entry = &model.entry;
-        let dataset = load_data(&entry.data.name, folder)?.into_nodes()?.to_device(device)?;
+        let dataset = data_of(entry, folder)?.into_nodes()?.to_device(device)?;
         let x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
         let edge_attr = dataset.graph.edge_attr.as_ref().filter(|_| !entry.preprocessing.drop_edge_attr);
         let attention = model.model.attention(&x, &dataset.graph.edge_index, edge_attr, None)?;
@@ -105,7 +105,7 @@ impl Seen {
         device: &Device,
     ) -> Result<Self> {
         let entry = &model.entry;
-        let dataset = load_data(&entry.data.name, folder)?;
+        let dataset = data_of(entry, folder)?;
         let molecule = molecule(&dataset, graph.unwrap_or(0))?;
         let dataset = dataset.into_graphs()?;
         let index = graph.unwrap_or(0);

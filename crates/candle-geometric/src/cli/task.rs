@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use candle_geometric::data::registry::Format;
 use candle_geometric::data::{Dataset, NodeDataset, Source};
 use candle_geometric::models::zoo::Family;
-use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind};
+use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind, ZooEntry};
 use candle_geometric::nn::Mode;
 use candle_geometric::train::task::node_split;
 use candle_geometric::train::{Recipe, Task as TrainTask, Trainable, metrics, preprocess};
@@ -29,6 +30,9 @@ fn advised<T>(spec: &str, loaded: models::Result<T>) -> Result<T> {
         Err(models::Error::UnknownModel { .. }) => {
             "`candle-geometric list` shows the models of the zoo".into()
         }
+        Err(models::Error::NoWeights { name }) => {
+            format!("`candle-geometric train models/{name}/train.toml --data DIR` makes them, where the data is")
+        }
         Err(models::Error::Sha256 { .. } | models::Error::Weights { .. }) => {
             "get the files of the model again".into()
         }
@@ -43,13 +47,25 @@ fn advised<T>(spec: &str, loaded: models::Result<T>) -> Result<T> {
     loaded.hint(hint)
 }
 
-/// Loads a data set from a folder, or from the cache (which is filled over the network when it lacks the files).
-pub(crate) fn load_data(name: &str, folder: Option<&Path>) -> Result<Dataset> {
+/// Loads a data set from a folder, or from the cache (which is filled over the network when it lacks the files). One in a
+/// `format` that the registry need not know is always in a folder.
+pub(crate) fn load_data(name: &str, format: Option<Format>, folder: Option<&Path>) -> Result<Dataset> {
     if let Some(folder) = folder {
         ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
     }
-    let source = folder.map_or(Source::Cache, |folder| Source::Folder(folder.to_path_buf()));
-    Ok(Dataset::load(name, &source)?)
+    match (format, folder) {
+        (Some(format), Some(folder)) => Ok(Dataset::open(format, name, folder)?),
+        (Some(format), None) => Err(anyhow!("the files of {name}, in the format {format}, are nowhere published"))
+            .hint("--data DIR names the folder that holds them"),
+        (None, Some(folder)) => Ok(Dataset::load(name, &Source::Folder(folder.to_path_buf()))?),
+        (None, None) => Ok(Dataset::load(name, &Source::Cache)?),
+    }
+}
+
+/// The data that a model was trained on.
+pub(crate) fn data_of<C>(entry: &ZooEntry<C>, folder: Option<&Path>) -> Result<Dataset> {
+    let format = entry.data.format.as_deref().map(str::parse).transpose()?;
+    load_data(&entry.data.name, format, folder)
 }
 
 /// A pretrained model of any family, and what it was trained for, on the data of its run.
@@ -69,7 +85,7 @@ where
 {
     let pretrained = load_model::<C>(spec, device)?;
     let (name, entry) = (&pretrained.name, &pretrained.entry);
-    let data = load_data(&entry.data.name, folder)?;
+    let data = data_of(entry, folder)?;
     let tasks = data
         .tasks(&entry.model, &Recipe::of_entry(entry), device)
         .with_context(|| format!("the model {name} does not suit the data set {}", entry.data.name))?;
@@ -95,7 +111,7 @@ impl Task {
         if entry.task.kind != TaskKind::NodeClassification || model.model.level() != Level::Node {
             return Ok(None);
         }
-        let mut dataset = match load_data(&entry.data.name, folder)? {
+        let mut dataset = match data_of(entry, folder)? {
             Dataset::Graphs(_) => return Ok(None),
             other => other.into_nodes()?,
         };

@@ -107,7 +107,7 @@ impl Train {
         if !self.resume {
             keep_earlier_runs(&options)?;
         }
-        let dataset = load_data(&config.data.name, self.data.as_deref())?;
+        let dataset = load_data(&config.data.name, config.data.format, self.data.as_deref())?;
         let trainer = Trainer::new(&config, &dataset, &self.device.open()?)
             .with_context(|| format!("cannot train with {}", self.config.display()))?;
         let progress = Progress::new(self.runs, config.training.epochs, trainer.val_metric())?;

@@ -1,5 +1,6 @@
 //! The data sets that [`load`](crate::load) knows: where their files come from, and what is in them.
 
+mod format;
 mod generated;
 mod geom_gcn;
 mod graphsage;
@@ -15,6 +16,8 @@ mod rdf;
 mod snap;
 mod text_graph;
 mod tu;
+
+pub use format::Format;
 
 use crate::{Error, Result};
 
@@ -56,44 +59,6 @@ pub struct FileInfo {
     pub bytes: u64,
     /// The SHA-256 of its contents, in hexadecimal.
     pub sha256: &'static str,
-}
-
-/// How the files of a data set are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// In the library itself.
-    Embedded,
-    /// By the library, always the same.
-    Generated,
-    /// Pickles of scipy and numpy objects: [`planetoid`](crate::planetoid).
-    Planetoid,
-    /// `.content` and `.cites`: [`linqs`](crate::linqs).
-    Linqs,
-    /// An archive of numpy arrays: [`npz`](crate::npz).
-    Npz,
-    /// An archive of numpy arrays with several splits: [`heterophilous`](crate::heterophilous).
-    Heterophilous,
-    /// Text files of many graphs: [`tu`](crate::tu).
-    Tu,
-    /// Text files of triples: [`knowledge_graph`](crate::knowledge_graph).
-    Triples,
-    /// Text files and numpy masks: [`geom_gcn`](crate::geom_gcn).
-    GeomGcn,
-    /// networkx' JSON: [`graphsage`](crate::graphsage).
-    GraphSage,
-    /// networkx' JSON and numpy arrays of many graphs: [`ppi`](crate::ppi).
-    Ppi,
-    /// Text of edges: [`snap`](crate::snap).
-    Snap,
-    /// Text files of typed nodes and links, perhaps in a ZIP archive: [`hgb`](crate::hgb).
-    Hgb,
-    /// N-Triples and tables of labels: module `rdf`, feature `rdf`.
-    Rdf,
-    /// JSON or a table of nodes with texts: [`text_graph`](crate::text_graph).
-    Texts,
-    /// A table with a column `smiles`, and one per name of a class: [`molecules`](crate::molecules), feature `smiles`.
-    Molecules,
 }
 
 /// The sizes of a data set after loading.

@@ -54,6 +54,7 @@ fn names(format: Format, name: &str) -> Vec<String> {
         Format::Rdf => with(&["*_stripped.nt.gz", "trainingSet.tsv", "testSet.tsv"]),
         Format::Molecules => with(&["*.csv"]),
         Format::Texts => with(&["*.json?", "*.csv?"]),
+        Format::Graph => with(&["*.safetensors"]),
         Format::Triples => with(&["train.txt", "valid.txt", "test.txt"]),
     }
 }

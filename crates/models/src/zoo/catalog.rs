@@ -14,12 +14,20 @@ pub struct CatalogEntry {
     pub summary: String,
     /// The name of its architecture.
     pub architecture: String,
-    /// How well it does.
+    /// Its weights; none where the zoo has nothing but the recipe.
+    pub weights: Option<CatalogWeights>,
+}
+
+/// What the program knows of the weights of a model of the zoo without their file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogWeights {
+    /// How well they do.
     pub metric: Metric,
-    /// The SHA-256 of its `config.json`.
+    /// The SHA-256 of their `config.json`.
     pub config_sha256: String,
-    /// The SHA-256 of its weights.
-    pub weights_sha256: String,
+    /// Their SHA-256.
+    pub sha256: String,
 }
 
 /// The models of the zoo, from the catalogue that the program carries.

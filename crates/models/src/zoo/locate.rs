@@ -39,6 +39,9 @@ fn locate_in(spec: &str, roots: &[PathBuf], catalog: Vec<CatalogEntry>) -> Resul
     }
     let mut known: Vec<String> = catalog.iter().map(|e| e.name.clone()).collect();
     if let Some(entry) = catalog.into_iter().find(|e| e.name == spec) {
+        if entry.weights.is_none() {
+            return Err(Error::NoWeights { name: entry.name });
+        }
         return Ok(Location::Hub { repo: format!("{OWNER}/{spec}"), pinned: Some(Box::new(entry)) });
     }
     if folder.is_file() {
@@ -93,6 +96,7 @@ pub(crate) fn last_part(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CatalogWeights;
     use super::*;
 
     fn entry(name: &str) -> CatalogEntry {
@@ -104,9 +108,11 @@ mod tests {
             name: name.into(),
             summary: String::new(),
             architecture: "GAT".into(),
-            metric: serde_json::from_value(metric).unwrap(),
-            config_sha256: String::new(),
-            weights_sha256: String::new(),
+            weights: Some(CatalogWeights {
+                metric: serde_json::from_value(metric).unwrap(),
+                config_sha256: String::new(),
+                sha256: String::new(),
+            }),
         }
     }
 
@@ -132,6 +138,13 @@ mod tests {
         assert!(file.contains("model.safetensors: a model is a folder"), "{file}");
         let foreign = locate_in("somebody/their-gat", &roots, vec![]).unwrap();
         assert!(matches!(foreign, Location::Hub { repo, pinned: None } if repo == "somebody/their-gat"));
+    }
+
+    #[test]
+    fn a_recipe_without_weights_is_no_model() {
+        let recipe = CatalogEntry { weights: None, ..entry("gat-ppi") };
+        let error = locate_in("gat-ppi", &[], vec![recipe]).unwrap_err().to_string();
+        assert!(error.contains("gat-ppi has no weights") && error.contains("train.toml"), "{error}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 
-pub use catalog::{CatalogEntry, list};
+pub use catalog::{CatalogEntry, CatalogWeights, list};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
 use locate::Location;
