@@ -8,8 +8,8 @@ use crate::rdf::{self, EntityDataset};
 use crate::registry::{Format, find};
 use crate::source::{Files, named};
 use crate::{
-    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, dictionary_lookup, geom_gcn, graph_file,
-    graphsage, heterophilous, hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
+    Error, GraphDataset, HeteroDataset, NodeDataset, RawGraph, Result, dictionary_lookup, geom_gcn,
+    graph_file, graphsage, heterophilous, hgb, karate, linqs, npz, planetoid, ppi, snap, text_graph, tu,
 };
 
 /// A data set of any kind.

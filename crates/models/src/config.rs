@@ -6,8 +6,8 @@ use crate::error::nearest;
 use crate::weights::{self, Parameter};
 use crate::{
     AttentionGraphClassifierConfig, AttentiveFpConfig, Error, GaeConfig, GatConfig, GcnConfig, GmtConfig,
-    GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, InductiveGatConfig, PaperGatConfig, Result, SagPoolNetConfig,
-    VgaeConfig,
+    GpsConfig, GraphModel, GraphSageConfig, GraphTransformerConfig, InductiveGatConfig, PaperGatConfig,
+    Result, SagPoolNetConfig, VgaeConfig,
 };
 
 /// What the configuration of every architecture says of its model.

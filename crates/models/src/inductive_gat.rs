@@ -120,7 +120,8 @@ impl InductiveGat {
     /// # Errors
     /// If an argument is out of range, or `vb` has no such parameters.
     pub fn new(config: &InductiveGatConfig, vb: VarBuilder<'_>) -> Result<Self> {
-        let InductiveGatConfig { in_channels, out_channels, hidden_channels, heads, out_heads, skip } = *config;
+        let InductiveGatConfig { in_channels, out_channels, hidden_channels, heads, out_heads, skip } =
+            *config;
         let sizes = [
             ("in_channels", in_channels),
             ("out_channels", out_channels),

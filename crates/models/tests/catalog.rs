@@ -48,8 +48,7 @@ fn entry_as<C: Configuration>(folder: &Path) -> CatalogEntry {
 
 /// Of a folder with a recipe alone.
 fn recipe(folder: &Path) -> CatalogEntry {
-    let recipe: toml::Table =
-        std::fs::read_to_string(folder.join("train.toml")).unwrap().parse().unwrap();
+    let recipe: toml::Table = std::fs::read_to_string(folder.join("train.toml")).unwrap().parse().unwrap();
     CatalogEntry {
         name: name(folder),
         summary: summary(folder),

@@ -31,7 +31,9 @@ fn advised<T>(spec: &str, loaded: models::Result<T>) -> Result<T> {
             "`candle-geometric list` shows the models of the zoo".into()
         }
         Err(models::Error::NoWeights { name }) => {
-            format!("`candle-geometric train models/{name}/train.toml --data DIR` makes them, where the data is")
+            format!(
+                "`candle-geometric train models/{name}/train.toml --data DIR` makes them, where the data is"
+            )
         }
         Err(models::Error::Sha256 { .. } | models::Error::Weights { .. }) => {
             "get the files of the model again".into()
@@ -55,8 +57,10 @@ pub(crate) fn load_data(name: &str, format: Option<Format>, folder: Option<&Path
     }
     match (format, folder) {
         (Some(format), Some(folder)) => Ok(Dataset::open(format, name, folder)?),
-        (Some(format), None) => Err(anyhow!("the files of {name}, in the format {format}, are nowhere published"))
-            .hint("--data DIR names the folder that holds them"),
+        (Some(format), None) => {
+            Err(anyhow!("the files of {name}, in the format {format}, are nowhere published"))
+                .hint("--data DIR names the folder that holds them")
+        }
         (None, Some(folder)) => Ok(Dataset::load(name, &Source::Folder(folder.to_path_buf()))?),
         (None, None) => Ok(Dataset::load(name, &Source::Cache)?),
     }

@@ -63,7 +63,8 @@ impl Hub {
             api: api.model(repo.to_string()),
         };
         let first_time = source.cache.get(CONFIG).is_none();
-        let config = source.get(CONFIG, pinned.and_then(|p| Some(p.weights.as_ref()?.config_sha256.as_str())))?;
+        let config =
+            source.get(CONFIG, pinned.and_then(|p| Some(p.weights.as_ref()?.config_sha256.as_str())))?;
         // What is no entry may be an error page: it must not stay in the cache.
         let entry =
             ZooEntry::<C>::parse(&weights::read(&config)?, &config).inspect_err(|_| remove(&config))?;

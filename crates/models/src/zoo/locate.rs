@@ -22,10 +22,15 @@ pub(crate) enum Location {
 
 /// Finds the model that `spec` names.
 pub(crate) fn locate(spec: &str) -> Result<Location> {
-    locate_in(spec, &roots(), list()?)
+    locate_in(spec, &roots(), list)
 }
 
-fn locate_in(spec: &str, roots: &[PathBuf], catalog: Vec<CatalogEntry>) -> Result<Location> {
+/// As [`locate`], in these folders. What is in a folder needs no catalogue.
+fn locate_in(
+    spec: &str,
+    roots: &[PathBuf],
+    catalog: impl FnOnce() -> Result<Vec<CatalogEntry>>,
+) -> Result<Location> {
     let folder = Path::new(spec);
     let plain = is_name(spec);
     if plain {
@@ -37,6 +42,7 @@ fn locate_in(spec: &str, roots: &[PathBuf], catalog: Vec<CatalogEntry>) -> Resul
     if folder.is_dir() {
         return Ok(Location::Folder(folder.to_path_buf()));
     }
+    let catalog = catalog()?;
     let mut known: Vec<String> = catalog.iter().map(|e| e.name.clone()).collect();
     if let Some(entry) = catalog.into_iter().find(|e| e.name == spec) {
         if entry.weights.is_none() {
@@ -124,36 +130,36 @@ mod tests {
         std::fs::write(folder.join(CONFIG), "{}").unwrap();
         let roots = [PathBuf::from("/nowhere"), root.path().to_path_buf()];
 
-        let on_disk = locate_in("gat-cora", &roots, vec![entry("gat-cora")]).unwrap();
+        let on_disk = locate_in("gat-cora", &roots, || Ok(vec![entry("gat-cora")])).unwrap();
         assert!(matches!(on_disk, Location::Folder(f) if f == folder));
-        let by_path = locate_in(folder.to_str().unwrap(), &[], vec![]).unwrap();
+        let by_path = locate_in(folder.to_str().unwrap(), &[], || Ok(vec![])).unwrap();
         assert!(matches!(by_path, Location::Folder(f) if f == folder));
-        let elsewhere = locate_in("gat-pubmed", &roots, vec![entry("gat-pubmed")]).unwrap();
+        let elsewhere = locate_in("gat-pubmed", &roots, || Ok(vec![entry("gat-pubmed")])).unwrap();
         assert!(
             matches!(elsewhere, Location::Hub { repo, pinned: Some(_) } if repo == "candle-geometric/gat-pubmed")
         );
         let weights = folder.join("model.safetensors");
         std::fs::write(&weights, "").unwrap();
-        let file = locate_in(weights.to_str().unwrap(), &[], vec![]).unwrap_err().to_string();
+        let file = locate_in(weights.to_str().unwrap(), &[], || Ok(vec![])).unwrap_err().to_string();
         assert!(file.contains("model.safetensors: a model is a folder"), "{file}");
-        let foreign = locate_in("somebody/their-gat", &roots, vec![]).unwrap();
+        let foreign = locate_in("somebody/their-gat", &roots, || Ok(vec![])).unwrap();
         assert!(matches!(foreign, Location::Hub { repo, pinned: None } if repo == "somebody/their-gat"));
     }
 
     #[test]
     fn a_recipe_without_weights_is_no_model() {
         let recipe = CatalogEntry { weights: None, ..entry("gat-ppi") };
-        let error = locate_in("gat-ppi", &[], vec![recipe]).unwrap_err().to_string();
+        let error = locate_in("gat-ppi", &[], || Ok(vec![recipe])).unwrap_err().to_string();
         assert!(error.contains("gat-ppi has no weights") && error.contains("train.toml"), "{error}");
     }
 
     #[test]
     fn an_unknown_name_gets_suggestions() {
         let catalog = vec![entry("gat-cora"), entry("gat-karate"), entry("gcn-cora")];
-        let error = locate_in("gat-coar", &[], catalog).unwrap_err().to_string();
+        let error = locate_in("gat-coar", &[], || Ok(catalog)).unwrap_err().to_string();
         assert!(error.starts_with("unknown model `gat-coar` (did you mean gat-cora"), "{error}");
         for spec in ["", "../secret", "/no/such/folder", "a/b/c", "a/..", "./no-such-folder"] {
-            let error = locate_in(spec, &[], vec![]).unwrap_err().to_string();
+            let error = locate_in(spec, &[], || Ok(vec![])).unwrap_err().to_string();
             assert!(error.contains("unknown model") && error.contains("the zoo is empty"), "{error}");
         }
     }
