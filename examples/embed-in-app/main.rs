@@ -2,6 +2,7 @@
 use candle_geometric::prelude::*;
 
 fn main() -> anyhow::Result<()> {
+    candle_geometric_examples::Arguments::read()?; // as every example here: `--help` is answered
     let zoo = from_pretrained("gat-cora", &Device::Cpu)?;
     let features = zoo.entry.model.in_channels();
 

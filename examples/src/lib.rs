@@ -1,9 +1,12 @@
 //! What the examples share: their command line, and how they tell of training.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use candle_geometric::data::Source;
+use candle_geometric::data::{Graph, NodeDataset, Source};
+use candle_geometric::graph::rng::Stream;
+use candle_geometric::prelude::*;
 use candle_geometric::train::{EpochReport, Flow, Observer};
 
 const HELP: &str = "\
@@ -79,4 +82,47 @@ impl Observer for Print {
         }
         Flow::Continue
     }
+}
+
+/// Pages of four topics: of a dozen words one in three belongs to the topic, the others to nobody; links are mostly within a topic.
+///
+/// # Errors
+/// None is expected.
+pub fn pages() -> Result<NodeDataset> {
+    let topics = [
+        ["graph", "vertex", "edge", "path", "tree", "cycle"],
+        ["cell", "protein", "gene", "tissue", "enzyme", "membrane"],
+        ["court", "contract", "judge", "statute", "appeal", "witness"],
+        ["violin", "sonata", "tempo", "chord", "choir", "opera"],
+    ];
+    let common =
+        ["the", "new", "results", "show", "we", "with", "of", "many", "about", "study", "first", "work"];
+    let (count, mut random) = (320u32, Stream::named(0, "pages").sequence());
+    let (mut texts, mut pairs) = (vec![], vec![]);
+    for page in 0..count {
+        let own = topics[page as usize % 4];
+        let words: Vec<&str> = (0..12)
+            .map(|_| match random.below(12) {
+                0 | 1 => own[random.below(6) as usize],
+                2 => topics[random.below(4) as usize][random.below(6) as usize],
+                _ => common[random.below(12) as usize],
+            })
+            .collect();
+        texts.push(words.join(" "));
+        for _ in 0..3 {
+            let within = random.below(10) < 7;
+            let other = if within { 4 * random.below(count / 4) + page % 4 } else { random.below(count) };
+            pairs.extend([(page, other), (other, page)]);
+        }
+    }
+    let n = count as usize;
+    // Half of each topic for training, a fifth for validation.
+    let part = |shares: Range<u32>| (0..count).map(|page| shares.contains(&(page / 4 % 10))).collect();
+    let y: Vec<u32> = (0..count).map(|page| page % 4).collect();
+    let graph =
+        Graph::new(Tensor::ones((n, 1), DType::F32, &Device::Cpu)?, EdgeIndex::from_pairs(pairs, n)?)?
+            .with_labels(Tensor::new(y.as_slice(), &Device::Cpu)?)?
+            .with_split(part(0..5), part(5..7), part(7..10))?;
+    let names = ["mathematics", "biology", "law", "music"].map(String::from).to_vec();
+    Ok(NodeDataset::new("texts", graph, names)?.with_texts(texts)?)
 }

@@ -71,6 +71,7 @@ examples! {
     own_tables "own-tables"
     protein_interactions "protein-interactions"
     question_answering "question-answering"
+    text_classifier "text-classifier"
     text_graph "text-graph"
 }
 

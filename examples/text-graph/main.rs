@@ -1,15 +1,13 @@
 //! Nodes that are texts: what words, a sentence encoder and links each contribute to telling what a page is about. With the
 //! feature `text`, FILE is a sentence encoder. `--quick` takes generated texts. See the README beside this file.
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use candle_geometric::data::{Dataset, Graph, normalize_features_l2};
-use candle_geometric::graph::rng::Stream;
+use candle_geometric::data::{Dataset, NodeDataset, normalize_features_l2, word_counts};
 use candle_geometric::models::{GatConfig, ModelConfig};
 use candle_geometric::prelude::*;
 use candle_geometric::train::{RunOptions, TrainConfig, train_once};
-use candle_geometric_examples::Arguments;
+use candle_geometric_examples::{Arguments, pages};
 
 const RECIPE: &str = r#"
 [model]
@@ -28,62 +26,9 @@ early_stopping = "val-loss"
 patience = 50
 "#;
 
-/// Pages of four topics: of a dozen words one in three belongs to the topic, the others to nobody; links are mostly within a topic.
-fn pages() -> anyhow::Result<NodeDataset> {
-    let topics = [
-        ["graph", "vertex", "edge", "path", "tree", "cycle"],
-        ["cell", "protein", "gene", "tissue", "enzyme", "membrane"],
-        ["court", "contract", "judge", "statute", "appeal", "witness"],
-        ["violin", "sonata", "tempo", "chord", "choir", "opera"],
-    ];
-    let common =
-        ["the", "new", "results", "show", "we", "with", "of", "many", "about", "study", "first", "work"];
-    let (count, mut random) = (320u32, Stream::named(0, "pages").sequence());
-    let (mut texts, mut pairs) = (vec![], vec![]);
-    for page in 0..count {
-        let own = topics[page as usize % 4];
-        let words: Vec<&str> = (0..12)
-            .map(|_| match random.below(12) {
-                0 | 1 => own[random.below(6) as usize],
-                2 => topics[random.below(4) as usize][random.below(6) as usize],
-                _ => common[random.below(12) as usize],
-            })
-            .collect();
-        texts.push(words.join(" "));
-        for _ in 0..3 {
-            let within = random.below(10) < 7;
-            let other = if within { 4 * random.below(count / 4) + page % 4 } else { random.below(count) };
-            pairs.extend([(page, other), (other, page)]);
-        }
-    }
-    let n = count as usize;
-    let y: Vec<u32> = (0..count).map(|page| page % 4).collect();
-    let graph =
-        Graph::new(Tensor::ones((n, 1), DType::F32, &Device::Cpu)?, EdgeIndex::from_pairs(pairs, n)?)?
-            .with_labels(Tensor::new(y.as_slice(), &Device::Cpu)?)?;
-    let names = ["mathematics", "biology", "law", "music"].map(String::from).to_vec();
-    Ok(NodeDataset::new("texts", graph, names)?.with_texts(texts)?)
-}
-
 /// How often each word stands in each text, `[N, words]`, of words that stand in at least two texts; rows of length 1.
 fn bag_of_words(texts: &[String]) -> anyhow::Result<Tensor> {
-    let words = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
-    };
-    let mut texts_with = BTreeMap::<String, usize>::new();
-    for text in texts {
-        let different: std::collections::BTreeSet<String> = words(text).into_iter().collect();
-        different.into_iter().for_each(|word| *texts_with.entry(word).or_default() += 1);
-    }
-    let kept = texts_with.into_iter().filter(|(_, texts)| *texts > 1).map(|(word, _)| word);
-    let columns: BTreeMap<String, usize> = kept.zip(0..).collect();
-    let mut counts = vec![0f32; texts.len() * columns.len()];
-    for (row, text) in texts.iter().enumerate() {
-        for column in words(text).iter().filter_map(|word| columns.get(word)) {
-            counts[row * columns.len() + column] += 1.0;
-        }
-    }
-    let counts = Tensor::from_vec(counts, (texts.len(), columns.len()), &Device::Cpu)?;
+    let (counts, _) = word_counts(texts, 2)?;
     Ok(normalize_features_l2(&counts)?)
 }
 

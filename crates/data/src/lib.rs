@@ -64,6 +64,7 @@ mod text;
 pub mod text_encoder;
 pub mod text_graph;
 pub mod tu;
+mod word_counts;
 mod write;
 
 pub use dataset::{NodeDataset, Split};
@@ -81,6 +82,7 @@ pub use raw_graph::{NodeIds, RawGraph};
 pub use registry::{DatasetInfo, datasets};
 pub use source::{Cache, Files, Progress, Source};
 pub use stats::{DegreeBin, Stats};
+pub use word_counts::word_counts;
 
 /// The result of loading data.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -91,6 +91,10 @@ fn is_zero(seed: &u64) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// Of a graph whose nodes are texts: the features are how often each word stands in each text, of words that stand in at
+    /// least this many texts. None: the features are those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_counts: Option<usize>,
     /// What the features of each node are divided by.
     pub normalize_features: FeatureNorm,
     /// Whether features of edges are left out.

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_geometric_data::registry::Format;
 use candle_geometric_models::zoo::Family;
 use candle_geometric_models::{
-    Configuration, FeatureNorm, Metapaths, MetricKind, ModelConfig, Protocol, TaskKind,
+    Configuration, FeatureNorm, Metapaths, MetricKind, ModelConfig, Preprocessing, Protocol, TaskKind,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -66,6 +66,10 @@ pub struct DataConfig {
     /// The format of files that the registry does not know. Default: it knows the data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Of a graph whose nodes are texts: the features are how often each word stands in each text, of words that stand in at
+    /// least this many texts. Default: the features are those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_counts: Option<usize>,
     /// What the features of each node are divided by. Default: nothing.
     #[serde(default)]
     pub normalize_features: FeatureNorm,
@@ -78,6 +82,18 @@ pub struct DataConfig {
     /// The metapaths along which a graph with types is seen. Default: none, the graph as it is.
     #[serde(default, skip_serializing_if = "Metapaths::is_empty")]
     pub metapaths: Metapaths,
+}
+
+impl DataConfig {
+    /// What has to be done to the data before the model sees it.
+    pub fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            word_counts: self.word_counts,
+            normalize_features: self.normalize_features,
+            drop_edge_attr: self.drop_edge_attr,
+            metapaths: self.metapaths.clone(),
+        }
+    }
 }
 
 /// The section `[training]`.
@@ -156,7 +172,8 @@ pub struct OutputConfig {
     /// The published metric, if there is one; as a fraction, unless it is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<f64>,
-    /// Where the published figure is from.
+    /// Where the published figure is from, or why there is none. Default: nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
     /// How far a recomputed metric may be from the card's.
     pub tolerance: f64,

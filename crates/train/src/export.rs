@@ -6,8 +6,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use candle_geometric_models::{
-    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Preprocessing, Protocol, Task,
-    Weights, ZooEntry,
+    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Protocol, Task, Weights, ZooEntry,
 };
 use sha2::{Digest, Sha256};
 
@@ -57,11 +56,7 @@ pub fn export<C: Configuration + Clone>(
             protocol: config.data.protocol,
             seed: if config.data.protocol.depends_on_seed() { runs.report.picked } else { 0 },
         },
-        preprocessing: Preprocessing {
-            normalize_features: config.data.normalize_features,
-            drop_edge_attr: config.data.drop_edge_attr,
-            metapaths: config.data.metapaths.clone(),
-        },
+        preprocessing: config.data.preprocessing(),
         metric: Metric {
             name: trainer.metric(),
             split: "test".to_string(),
@@ -134,7 +129,16 @@ fn card<C: Configuration>(
     let m = &entry.metric;
     let n = m.runs;
     let (first, last) = (report.runs.first().map_or(0, |r| r.seed), report.runs.last().map_or(0, |r| r.seed));
-    let published = m.published.map_or("none".to_string(), |p| m.name.show(p));
+    let mut published = m.published.map_or("none".to_string(), |p| m.name.show(p));
+    if !m.source.is_empty() {
+        let _ = write!(published, " ({})", m.source);
+    }
+    let counted = match entry.preprocessing.word_counts {
+        Some(n) => {
+            format!("how often each word stands in each text, of those that stand in at least {n} texts; ")
+        }
+        None => String::new(),
+    };
     let normalised = match entry.preprocessing.normalize_features {
         FeatureNorm::None => "none",
         FeatureNorm::Sum => "the features of each node are divided by their sum",
@@ -149,9 +153,9 @@ fn card<C: Configuration>(
          | architecture | {architecture} |\n\
          | data | {data} |\n\
          | split | {split} |\n\
-         | preprocessing | {normalised} |\n\
+         | preprocessing | {counted}{normalised} |\n\
          | test {metric}, {over} | **{mean}** |\n\
-         | published | {published} ({source}) |\n\
+         | published | {published} |\n\
          | test {metric} of these weights | {this} |\n\
          {more}\
          | licence | {licence} |\n\
@@ -164,7 +168,6 @@ fn card<C: Configuration>(
         metric = m.name,
         over = if n == 1 { "one run".to_string() } else { format!("mean ± std over {n} runs") },
         mean = over_runs(m.name, m.mean, m.std, n),
-        source = m.source,
         this = m.name.show(m.this),
         more = m.more.iter().map(|m| further(m, n)).collect::<String>(),
         licence = entry.licence,

@@ -57,7 +57,7 @@ pub use export::export;
 pub use loss::{Evaluation, MaskedLoss, Targets};
 pub use observer::{EpochReport, Flow, Observer};
 pub use optim::{Optimizer, OptimizerConfig};
-pub use preprocess::preprocess;
+pub use preprocess::{features, preprocess};
 pub use runs::{RunsOptions, RunsReport, Summary, TrainedRuns, train_runs};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleState};
 pub use task::{Answer, Measured, Recipe, Task, Tasks, Trainable};

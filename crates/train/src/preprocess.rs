@@ -1,8 +1,8 @@
 use candle_core::Tensor;
-use candle_geometric_data::{normalize_features, normalize_features_l2};
-use candle_geometric_models::FeatureNorm;
+use candle_geometric_data::{NodeDataset, normalize_features, normalize_features_l2, word_counts};
+use candle_geometric_models::{FeatureNorm, Preprocessing};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// The features `x` `[N, F]` of a data set as a model takes them: every row divided by what `norm` says.
 ///
@@ -24,4 +24,25 @@ pub fn preprocess(x: &Tensor, norm: FeatureNorm) -> Result<Tensor> {
         FeatureNorm::Sum => normalize_features(x)?,
         FeatureNorm::L2 => normalize_features_l2(x)?,
     })
+}
+
+/// The features `[N, F]` of the nodes of a data set as a model takes them: its own or the words of its texts, divided.
+///
+/// # Errors
+/// If words are to be counted and the nodes have no texts, or the features cannot be divided.
+pub fn features(dataset: &NodeDataset, preprocessing: &Preprocessing) -> Result<Tensor> {
+    let own = &dataset.graph.x;
+    let counted = match preprocessing.word_counts {
+        Some(_) if dataset.texts.is_empty() && dataset.graph.num_nodes() > 0 => {
+            let expected = "a data set whose nodes are texts";
+            return Err(Error::invalid(
+                "data.word_counts",
+                expected,
+                format!("{}, which has none", dataset.name),
+            ));
+        }
+        Some(min_texts) => Some(word_counts(&dataset.texts, min_texts)?.0.to_device(own.device())?),
+        None => None,
+    };
+    preprocess(counted.as_ref().unwrap_or(own), preprocessing.normalize_features)
 }

@@ -84,8 +84,8 @@ mod with_text {
     use candle_geometric::data::{Cache, Dataset, RawGraph, datasets, graph_file, import};
     use indicatif::{ProgressBar, ProgressStyle};
 
-    use super::super::task::load_data;
     use super::super::error::OrHint;
+    use super::super::task::load_data;
     use super::{Encode, Format, Result, Screen};
 
     impl Encode {

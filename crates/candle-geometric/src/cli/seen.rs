@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 use candle_geometric::data::Dataset;
 use candle_geometric::explain::{Bond, Weights};
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::models::zoo::Family;
 use candle_geometric::models::{Level, Pretrained};
 use candle_geometric::nn::conv::Attention;
-use candle_geometric::train::preprocess;
+use candle_geometric::train::{features, preprocess};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
@@ -48,26 +48,37 @@ impl Seen {
         device: &Device,
     ) -> Result<Self> {
         if family(spec)? != Family::Graph {
-            bail!(
-                "{spec} attends over graphs with types of nodes and edges, or over facts: expected a model over one kind of node"
-            );
+            let error = "attends over graphs with types of nodes and edges, or over facts";
+            return Err(anyhow!("{spec} {error}: expected a model over one kind of node")).hint(format!(
+                "`candle-geometric run {spec}` shows what it says; `list` shows other models"
+            ));
         }
         let model: Pretrained = load_model(spec, device)?;
-        let seen = if model.model.level() == Level::Graph {
-            Self::of_many(model, folder, graph, device)?
-        } else {
-            ensure!(graph.is_none(), "--graph: {spec} is a model of the nodes of one graph");
-            match Task::load(spec, folder, device)? {
-                Some(task) => Self::of_task(&task)?,
-                None => Self::of_nodes(model, folder, device)?,
+        let task = match model.model.level() {
+            Level::Graph => None,
+            _ => Task::load(spec, folder, device)?,
+        };
+        let seen = match task {
+            Some(task) => Self::of_task(&task)?,
+            None => {
+                let data = data_of(&model.entry, folder)?;
+                if model.model.level() == Level::Graph || matches!(data, Dataset::Graphs(_)) {
+                    return Self::of_many(model, data, graph.unwrap_or(0), device)?.with_attention();
+                }
+                Self::of_nodes(model, data, device)?
             }
         };
-        ensure!(
-            !seen.layers.is_empty() || !seen.readout.is_empty(),
-            "the model {} has no attention that could be shown",
-            seen.model
-        );
-        Ok(seen)
+        ensure!(graph.is_none(), "--graph: {spec} is a model of the nodes of one graph");
+        seen.with_attention()
+    }
+
+    /// Checks that there is anything to see.
+    fn with_attention(self) -> Result<Self> {
+        if self.layers.is_empty() && self.readout.is_empty() {
+            return Err(anyhow!("the model {} has no attention that could be shown", self.model))
+                .hint("`candle-geometric list` shows models with attention, such as gat-cora");
+        }
+        Ok(self)
     }
 
     /// A classifier of nodes.
@@ -84,10 +95,10 @@ impl Seen {
     }
 
     /// Another model of the nodes of one graph: of its links or groups.
-    fn of_nodes(model: Pretrained, folder: Option<&Path>, device: &Device) -> Result<Self> {
+    fn of_nodes(model: Pretrained, data: Dataset, device: &Device) -> Result<Self> {
         let entry = &model.entry;
-        let dataset = data_of(entry, folder)?.into_nodes()?.to_device(device)?;
-        let x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
+        let dataset = data.into_nodes()?.to_device(device)?;
+        let x = features(&dataset, &entry.preprocessing)?;
         let edge_attr = dataset.graph.edge_attr.as_ref().filter(|_| !entry.preprocessing.drop_edge_attr);
         let attention = model.model.attention(&x, &dataset.graph.edge_index, edge_attr, None)?;
         Ok(Self {
@@ -97,24 +108,15 @@ impl Seen {
         })
     }
 
-    /// A model of graphs, on one of them.
-    fn of_many(
-        model: Pretrained,
-        folder: Option<&Path>,
-        graph: Option<usize>,
-        device: &Device,
-    ) -> Result<Self> {
+    /// A model of graphs, or of the nodes of many, on one of them.
+    fn of_many(model: Pretrained, data: Dataset, index: usize, device: &Device) -> Result<Self> {
         let entry = &model.entry;
-        let dataset = data_of(entry, folder)?;
-        let molecule = molecule(&dataset, graph.unwrap_or(0))?;
-        let dataset = dataset.into_graphs()?;
-        let index = graph.unwrap_or(0);
+        let molecule = molecule(&data, index)?;
+        let dataset = data.into_graphs()?;
         if index >= dataset.len() {
-            let error = anyhow::anyhow!(
-                "--graph: expected a number below {} (graphs are counted from 0), got {index}",
-                dataset.len()
-            );
-            return Err(error)
+            let expected =
+                format!("--graph: expected a number below {} (graphs are counted from 0)", dataset.len());
+            return Err(anyhow!("{expected}, got {index}"))
                 .hint(format!("`candle-geometric data stats {}` shows how many there are", entry.data.name));
         }
         let batch = dataset.batch(&[index])?;
@@ -163,7 +165,7 @@ fn molecule(dataset: &Dataset, index: usize) -> Result<Option<Atoms>> {
 
     let Dataset::Molecules(molecules) = dataset else { return Ok(None) };
     let Some(smiles) = molecules.smiles.get(index) else { return Ok(None) };
-    let molecule = Chematic.molecule(smiles).map_err(|e| anyhow::anyhow!("{smiles}: {e}"))?;
+    let molecule = Chematic.molecule(smiles).map_err(|e| anyhow!("{smiles}: {e}"))?;
     let kind = |kind| match kind {
         BondKind::Double => Bond::Double,
         BondKind::Triple => Bond::Triple,

@@ -9,7 +9,7 @@ use candle_geometric::models::zoo::Family;
 use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind, ZooEntry};
 use candle_geometric::nn::Mode;
 use candle_geometric::train::task::node_split;
-use candle_geometric::train::{Recipe, Task as TrainTask, Trainable, metrics, preprocess};
+use candle_geometric::train::{Recipe, Task as TrainTask, Trainable, features, metrics};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
@@ -126,7 +126,7 @@ impl Task {
         if entry.preprocessing.drop_edge_attr {
             dataset.graph.edge_attr = None;
         }
-        dataset.graph.x = preprocess(&dataset.graph.x, entry.preprocessing.normalize_features)?;
+        dataset.graph.x = features(&dataset, &entry.preprocessing)?;
         let graph = &dataset.graph;
         ensure!(
             graph.num_features() == entry.model.in_channels(),

@@ -24,6 +24,7 @@ impl Trainable<ModelConfig> for GraphDataset {
             Labelled::Graph => &[TaskKind::GraphClassification, TaskKind::GraphRegression],
         };
         recipe.require_task(possible, "many graphs with such labels")?;
+        recipe.require_no_texts("many graphs")?;
         check_widths(
             &self.name,
             &[
@@ -45,8 +46,8 @@ impl Trainable<ModelConfig> for GraphDataset {
         let loss = recipe.loss(losses, "these labels")?;
         let metric = recipe.metric(metrics, "these labels")?;
         let mut data = self.clone();
-        data.x = preprocess(&self.x, recipe.normalize_features)?;
-        if recipe.drop_edge_attr {
+        data.x = preprocess(&self.x, recipe.preprocessing.normalize_features)?;
+        if recipe.preprocessing.drop_edge_attr {
             data.edge_attr = None;
         }
         let shared =

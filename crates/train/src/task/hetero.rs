@@ -22,14 +22,19 @@ type Model = Box<dyn HeteroModel>;
 impl Trainable<HeteroModelConfig> for HeteroDataset {
     fn tasks(&self, model: &HeteroModelConfig, recipe: &Recipe, device: &Device) -> Result<Tasks<Model>> {
         recipe.require_task(&[TaskKind::NodeClassification], "one graph with types of nodes and edges")?;
+        recipe.require_no_texts("a graph with types")?;
         let (classes, outputs) = (self.class_names.len(), model.num_classes());
         check_widths(&self.name, &[("model.out_channels", classes, outputs)])?;
         if !matches!(recipe.protocol, Protocol::Own | Protocol::Validation { .. }) {
             return Err(recipe.unsuited("the nodes of one type"));
         }
-        let graph = along_metapaths(self, &recipe.metapaths)?;
+        let graph = along_metapaths(self, &recipe.preprocessing.metapaths)?;
         let prepare = |(name, x): (&String, &Tensor)| -> Result<(String, Tensor)> {
-            let x = if x.dtype().is_float() { preprocess(x, recipe.normalize_features)? } else { x.clone() };
+            let x = if x.dtype().is_float() {
+                preprocess(x, recipe.preprocessing.normalize_features)?
+            } else {
+                x.clone()
+            };
             Ok((name.clone(), x.to_dtype(DType::F32)?.to_device(device)?))
         };
         let known = self.x.iter().filter(|(name, _)| graph.num_nodes(name).is_some());

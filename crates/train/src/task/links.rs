@@ -27,10 +27,10 @@ pub(super) fn tasks(
     recipe: &Recipe,
     device: &Device,
 ) -> Result<Tasks<Model>> {
-    let features = dataset.graph.num_features();
-    check_widths(&dataset.name, &[("model.in_channels", features, model.in_channels())])?;
+    let inputs = Inputs::new(dataset, recipe, device)?;
+    check_widths(&dataset.name, &[("model.in_channels", inputs.x.dim(1)?, model.in_channels())])?;
     recipe.no_loss("the reconstruction of edges")?;
-    let inputs = Arc::new(Inputs::new(dataset, recipe, device)?);
+    let inputs = Arc::new(inputs);
     if recipe.task == TaskKind::Clustering {
         if recipe.protocol != Protocol::Own {
             return Err(recipe.unsuited("a graph to be clustered (own)"));

@@ -15,8 +15,8 @@ use candle_core::{Device, Tensor};
 use candle_geometric_data::Dataset;
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_models::{
-    Configuration, FeatureNorm, GraphModel, HeteroModel, HeteroModelConfig, KnowledgeModelConfig, Metapaths,
-    MetricKind, ModelConfig, Protocol, RelationalGat, TaskKind, ZooEntry,
+    Configuration, GraphModel, HeteroModel, HeteroModelConfig, KnowledgeModelConfig, MetricKind, ModelConfig,
+    Preprocessing, Protocol, RelationalGat, TaskKind, ZooEntry,
 };
 
 pub use answers::Answer;
@@ -92,14 +92,10 @@ pub struct Recipe {
     pub metric: Option<MetricKind>,
     /// How the data is divided.
     pub protocol: Protocol,
-    /// What the features of each node are divided by.
-    pub normalize_features: FeatureNorm,
-    /// Whether features of edges are left out.
-    pub drop_edge_attr: bool,
+    /// What is done to the data before.
+    pub preprocessing: Preprocessing,
     /// How many graphs, or questions, are in a batch; 0 for all at once.
     pub batch_size: usize,
-    /// The metapaths that a graph with types is seen along; none for the graph as it is.
-    pub metapaths: Metapaths,
 }
 
 impl Recipe {
@@ -111,10 +107,8 @@ impl Recipe {
             loss: t.loss,
             metric: t.metric,
             protocol: d.protocol,
-            normalize_features: d.normalize_features,
-            drop_edge_attr: d.drop_edge_attr,
+            preprocessing: d.preprocessing(),
             batch_size: t.batch_size,
-            metapaths: d.metapaths.clone(),
         }
     }
 
@@ -125,10 +119,8 @@ impl Recipe {
             loss: None,
             metric: Some(entry.metric.name),
             protocol: entry.data.protocol,
-            normalize_features: entry.preprocessing.normalize_features,
-            drop_edge_attr: entry.preprocessing.drop_edge_attr,
+            preprocessing: entry.preprocessing.clone(),
             batch_size: 256,
-            metapaths: entry.preprocessing.metapaths.clone(),
         }
     }
 
@@ -161,6 +153,16 @@ impl Recipe {
         let names: Vec<String> = possible.iter().filter_map(name).collect();
         let expected = format!("{} for {data}", names.join(" or "));
         Err(Error::invalid("training.task", expected, name(&self.task).unwrap_or_default()))
+    }
+
+    /// For data whose nodes have no texts.
+    fn require_no_texts(&self, data: &str) -> Result<()> {
+        match self.preprocessing.word_counts {
+            Some(n) => {
+                Err(Error::invalid("data.word_counts", format!("none for {data}: its nodes are no texts"), n))
+            }
+            None => Ok(()),
+        }
     }
 
     fn unsuited(&self, data: &str) -> Error {

@@ -12,7 +12,7 @@ use candle_geometric_nn::Mode;
 
 use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths, links, unsuited};
 use crate::config::LossKind;
-use crate::{Error, MaskedLoss, Result, Targets, preprocess};
+use crate::{Error, MaskedLoss, Result, Targets, features};
 
 type Model = Box<dyn GraphModel>;
 
@@ -23,14 +23,15 @@ impl Trainable<ModelConfig> for NodeDataset {
         if recipe.task != TaskKind::NodeClassification {
             return links::tasks(self, model, recipe, device);
         }
+        let inputs = Inputs::new(self, recipe, device)?;
         check_widths(
             &self.name,
             &[
-                ("model.in_channels", self.graph.num_features(), model.in_channels()),
+                ("model.in_channels", inputs.x.dim(1)?, model.in_channels()),
                 ("model.out_channels", self.num_classes, model.out_channels()),
             ],
         )?;
-        let graph = Arc::new(Inputs::new(self, recipe, device)?);
+        let graph = Arc::new(inputs);
         let targets = targets(recipe, self)?;
         let metrics: &[MetricKind] = match &targets {
             Targets::Classes { num_classes: 2, .. } => &[MetricKind::Accuracy, MetricKind::RocAuc],
@@ -63,8 +64,8 @@ pub(super) struct Inputs {
 impl Inputs {
     pub(super) fn new(dataset: &NodeDataset, recipe: &Recipe, device: &Device) -> Result<Self> {
         let graph = &dataset.graph;
-        let x = preprocess(&graph.x, recipe.normalize_features)?;
-        let edge_attr = graph.edge_attr.as_ref().filter(|_| !recipe.drop_edge_attr);
+        let x = features(dataset, &recipe.preprocessing)?;
+        let edge_attr = graph.edge_attr.as_ref().filter(|_| !recipe.preprocessing.drop_edge_attr);
         Ok(Self {
             x: x.to_dtype(DType::F32)?.to_device(device)?,
             edges: graph.edge_index.clone(),

@@ -29,6 +29,7 @@ impl Trainable<KnowledgeModelConfig> for KnowledgeGraph {
         _: &Device,
     ) -> Result<Tasks<RelationalGat>> {
         recipe.require_task(&[TaskKind::KnowledgeGraphCompletion], "a knowledge graph")?;
+        recipe.require_no_texts("a knowledge graph")?;
         check_widths(&self.name, &[("model.num_nodes", self.entities.len(), model.num_classes())])?;
         if recipe.protocol != Protocol::Own {
             return Err(recipe.unsuited("facts (own)"));
