@@ -84,8 +84,19 @@ fn a_graph_of_tables_is_imported_and_learnt() {
     std::fs::write(path("nodes.csv"), nodes).unwrap();
     let (from, file) = (path("edges.csv"), path("clubs.safetensors"));
     let nodes = path("nodes.csv");
-    let imported =
-        run(&["data", "import", text(&from), "--nodes", text(&nodes), "--y", "club", "--out", text(&file)]);
+    let imported = run(&[
+        "data",
+        "import",
+        text(&from),
+        "--nodes",
+        text(&nodes),
+        "--x",
+        "a,b",
+        "--y",
+        "club",
+        "--out",
+        text(&file),
+    ]);
     assert!(imported.status.success(), "{}", stderr(&imported));
     let recipe = recipe(folder.path(), "clubs", "graph", "", 2);
     let card = through(folder.path(), &recipe, folder.path());
