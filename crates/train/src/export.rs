@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use candle_geometric_models::{
-    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Protocol, Task, Weights, ZooEntry,
+    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Task, Weights, ZooEntry,
 };
 use sha2::{Digest, Sha256};
 
@@ -178,7 +178,7 @@ fn card<C: Configuration>(
     let rule = rule.as_ref().and_then(|v| v.as_str()).unwrap_or_default();
     let (metric, picked) = (val_metric, report.picked);
     let divided =
-        if config.data.protocol == Protocol::Own { "" } else { ", by which the data is divided too" };
+        if config.data.protocol.depends_on_seed() { ", by which the data is divided too" } else { "" };
     let _ = if n == 1 {
         write!(
             s,
