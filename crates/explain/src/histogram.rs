@@ -61,8 +61,8 @@ pub fn entropy_histogram(layers: &[Statistics], heads: Heads, title: &str) -> Re
         let layout = Layout::auto_from_plots(&plots)
             .with_title(format!("{title}: layer {number}, {which}"))
             .with_x_label("entropy of a node's attention, nats")
-            .with_y_label("nodes")
-            .with_legend_position(LegendPosition::InsideTopRight)
+            .with_y_label(if times > 1 { "nodes, once for each head" } else { "nodes" })
+            .with_legend_position(LegendPosition::OutsideRightTop)
             .with_width(WIDTH)
             .with_height(HEIGHT);
         Ok(render_multiple(plots, layout))

@@ -17,7 +17,7 @@ pub(crate) const RAMP: [Rgb; 6] =
     [[216, 211, 204], [236, 186, 149], [228, 124, 103], [188, 60, 94], [121, 26, 92], [51, 10, 66]];
 
 /// Light enough for black text on them, the most different ones first.
-pub(crate) const CLASSES: [Rgb; 8] = [
+pub(crate) const CLASSES: [Rgb; 12] = [
     [118, 183, 235],
     [255, 200, 87],
     [126, 205, 165],
@@ -26,9 +26,13 @@ pub(crate) const CLASSES: [Rgb; 8] = [
     [178, 217, 90],
     [222, 190, 150],
     [190, 190, 190],
+    [120, 215, 215],
+    [245, 150, 130],
+    [245, 240, 130],
+    [150, 165, 205],
 ];
 
-/// The fill of a class. After eight classes the colours come again.
+/// The fill of a class. After twelve classes the colours come again.
 pub(crate) fn class(class: u32) -> Rgb {
     CLASSES[class as usize % CLASSES.len()]
 }
