@@ -126,3 +126,29 @@ pub fn pages() -> Result<NodeDataset> {
     let names = ["mathematics", "biology", "law", "music"].map(String::from).to_vec();
     Ok(NodeDataset::new("texts", graph, names)?.with_texts(texts)?)
 }
+
+/// The programs in the book are compiled with the documentation's tests.
+#[cfg(doctest)]
+mod book {
+    macro_rules! pages {
+        ($($page:ident $path:literal)*) => {
+            $(#[doc = include_str!(concat!("../../docs/src/", $path))]
+            struct $page;)*
+        };
+    }
+    pages! {
+        Zoo "zoo.md"
+        Porting "porting.md"
+        Nodes "tasks/nodes.md"
+        Heterophily "tasks/heterophily.md"
+        Inductive "tasks/inductive.md"
+        Text "tasks/text.md"
+        Links "tasks/links.md"
+        Clustering "tasks/clustering.md"
+        Graphs "tasks/graphs.md"
+        Molecules "tasks/molecules.md"
+        Heterogeneous "tasks/heterogeneous.md"
+        KnowledgeGraphs "tasks/knowledge-graphs.md"
+        Sampling "tasks/sampling.md"
+    }
+}
