@@ -9,7 +9,7 @@ use crate::{Drawing, Error, Heads, Result, Statistics};
 
 /// The number of bars from 0 to a round number above the largest entropy.
 const BINS: usize = 30;
-const WIDTH: f64 = 560.0;
+const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
 
 /// How many nodes have which entropy of attention, in the same plot as the entropies of uniform attention: a panel for
@@ -29,7 +29,11 @@ pub fn entropy_histogram(layers: &[Statistics], heads: Heads, title: &str) -> Re
         let entropy = layer.entropy();
         let by_head = entropy.by_head();
         let (values, times, which): (Vec<f64>, usize, String) = match heads {
-            Heads::Mean => (by_head.concat(), by_head.len(), format!("{} heads", by_head.len())),
+            Heads::Mean => {
+                let which =
+                    if by_head.len() == 1 { "1 head".into() } else { format!("{} heads", by_head.len()) };
+                (by_head.concat(), by_head.len(), which)
+            }
             Heads::One(h) => match by_head.get(h) {
                 Some(values) => (values.clone(), 1, format!("head {h}")),
                 None => {
