@@ -2,6 +2,7 @@ use candle_core::Tensor;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
 use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Result, check, reference};
@@ -70,7 +71,8 @@ fn apply(function: Function, x: &Tensor) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => Ok(kernel(x)?),
         Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
-        Backend::Cuda | Backend::Reference => match function {
+        Backend::Cuda => Ok(on_cuda(function, x)?),
+        Backend::Reference => match function {
             Function::Relu => reference::relu(x),
             Function::LeakyRelu { negative_slope } => reference::leaky_relu(x, negative_slope),
             Function::Elu { alpha } => reference::elu(x, alpha),
@@ -87,5 +89,13 @@ fn pointwise<T: Real>(function: Function, x: &Tensor) -> candle_core::Result<Ten
         let (numbers, g) = (Host::open(&x), Host::open(grad.tensor()));
         let dx = cpu::activation::backward::<T>(function, numbers.slice()?, g.slice()?);
         Ok(vec![Some(Gradient::own(dx, x.shape())?)])
+    })
+}
+
+fn on_cuda(function: Function, x: &Tensor) -> candle_core::Result<Tensor> {
+    let x = x.contiguous()?;
+    let out = cuda::pointwise::activation(function, &x, None)?;
+    node(&[&x.clone()], out.into_value(), move |grad| {
+        Ok(vec![Some(cuda::pointwise::activation(function, &x, Some(grad.tensor()))?.into_gradient())])
     })
 }

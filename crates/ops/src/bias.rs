@@ -2,6 +2,7 @@ use candle_core::Tensor;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
 use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Error, Result, check, reference};
@@ -29,7 +30,8 @@ pub fn bias_add(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => Ok(for_float!(x.dtype(), "bias_add", T => with_bias::<T>(x, bias))?),
         Backend::Widened => backend::narrow(&bias_add(&backend::wide(x)?, &backend::wide(bias)?)?, x),
-        Backend::Cuda | Backend::Reference => reference::bias_add(x, bias),
+        Backend::Cuda => Ok(on_cuda(x, bias)?),
+        Backend::Reference => reference::bias_add(x, bias),
     }
 }
 
@@ -42,6 +44,21 @@ fn with_bias<T: Real>(x: &Tensor, bias: &Tensor) -> candle_core::Result<Tensor> 
         let g = Host::open(grad.tensor());
         let g = g.slice::<T>()?;
         let sums = || Gradient::own(cpu::dense::column_sums(g, width), width);
+        Ok(vec![of_x.then(|| grad.clone()), of_bias.then(sums).transpose()?])
+    })
+}
+
+/// [`bias_add`] on a GPU.
+fn on_cuda(x: &Tensor, bias: &Tensor) -> candle_core::Result<Tensor> {
+    let (x, bias) = (x.contiguous()?, bias.contiguous()?);
+    let out = cuda::pointwise::bias(&x, &bias)?;
+    let (of_x, of_bias, width, dtype) = (x.track_op(), bias.track_op(), bias.elem_count(), bias.dtype());
+    let rows = x.elem_count() / width.max(1);
+    node(&[&x, &bias], out.into_value(), move |grad| {
+        let sums = || -> candle_core::Result<_> {
+            let sums = cuda::sum::columns(&grad.tensor().reshape((rows, width))?)?;
+            Ok(Gradient::Shared(sums.to_dtype(dtype)?))
+        };
         Ok(vec![of_x.then(|| grad.clone()), of_bias.then(sums).transpose()?])
     })
 }

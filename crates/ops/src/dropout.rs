@@ -3,6 +3,7 @@ use candle_geometric_graph::rng::Stream;
 
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
+use crate::cuda;
 use crate::link::Gradient;
 use crate::node::{self, node};
 use crate::{Error, Result, check, reference};
@@ -75,7 +76,8 @@ pub fn dropout(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
     match backend::of(x) {
         Backend::Cpu => Ok(kernel(x)?),
         Backend::Widened => backend::narrow(&kernel(&backend::wide(x)?)?, x),
-        Backend::Cuda | Backend::Reference => reference::dropout(x, dropout),
+        Backend::Cuda => Ok(on_cuda(x, dropout)?),
+        Backend::Reference => reference::dropout(x, dropout),
     }
 }
 
@@ -87,5 +89,14 @@ fn masked<T: Real>(x: &Tensor, dropout: Dropout) -> candle_core::Result<Tensor> 
         let grad = grad.tensor();
         let dx = cpu::dropout::apply::<T>(&dropout, Host::open(grad).slice()?);
         Ok(vec![Some(Gradient::own(dx, grad.shape())?)])
+    })
+}
+
+/// [`dropout`] on a GPU.
+fn on_cuda(x: &Tensor, dropout: Dropout) -> candle_core::Result<Tensor> {
+    let x = x.contiguous()?;
+    let out = cuda::pointwise::dropout(&x, dropout)?;
+    node(&[&x], out.into_value(), move |grad| {
+        Ok(vec![Some(cuda::pointwise::dropout(grad.tensor(), dropout)?.into_gradient())])
     })
 }

@@ -36,7 +36,11 @@ pub fn mean_heads(x: &Tensor, heads: usize, bias: Option<&Tensor>) -> Result<Ten
             let bias = backend::wide_option(bias)?;
             backend::narrow(&mean_heads(&backend::wide(x)?, heads, bias.as_ref())?, x)
         }
-        Backend::Cuda | Backend::Reference => reference::mean_heads(x, heads, bias),
+        Backend::Cuda => {
+            let mean = reference::mean_heads(x, heads, None)?;
+            bias.map_or(Ok(mean.clone()), |bias| crate::bias_add(&mean, bias))
+        }
+        Backend::Reference => reference::mean_heads(x, heads, bias),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::backend::{self, Backend};
 use crate::cpu::extreme::{self, Extreme};
 use crate::cpu::{self, Host, Real, for_float};
 use crate::cuda;
-use crate::cuda::columns::Column;
+use crate::cuda::columns::{Column, Found};
 use crate::cuda::graph::Side;
 use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
@@ -30,7 +30,8 @@ pub enum Reduce {
 /// Reduces the messages of every destination: `out[i] = reduce { messages[e] : destination(e) = i }`,
 /// `[E, …] → [N_dst, …]`. A destination without in-edges gets 0 (1 with [`Reduce::Mul`]).
 ///
-/// The gradient of the product is exact where messages are 0. A maximum of exactly 0 gives its whole gradient to
+/// The gradient of the product is exact where messages are 0. (On CUDA it is the product divided by the message, so that a
+/// product that leaves the range of f32 has none.) A maximum of exactly 0 gives its whole gradient to
 /// the messages; PyTorch Geometric loses a share of it to the zeros that it starts from.
 ///
 /// # Errors
@@ -55,8 +56,8 @@ pub fn scatter(messages: &Tensor, edges: &EdgeIndex, reduce: Reduce) -> Result<T
             for_float!(messages.dtype(), "scatter", T => scatter_as::<T>(messages, edges.clone(), reduce))?,
         ),
         Backend::Widened => backend::narrow(&scatter(&backend::wide(messages)?, edges, reduce)?, messages),
-        Backend::Cuda if reduce != Reduce::Mul => Ok(on_cuda(messages, edges.clone(), reduce)?),
-        Backend::Cuda | Backend::Reference => reference::scatter(messages, edges, reduce),
+        Backend::Cuda => Ok(on_cuda(messages, edges.clone(), reduce)?),
+        Backend::Reference => reference::scatter(messages, edges, reduce),
     }
 }
 
@@ -107,7 +108,7 @@ fn scatter_as<T: Real>(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> c
     }
 }
 
-/// [`scatter`] on a GPU, but for the product.
+/// [`scatter`] on a GPU.
 fn on_cuda(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> candle_core::Result<Tensor> {
     let messages = messages.contiguous()?;
     let (dims, width) = (messages.dims().to_vec(), check::width(messages.dims()));
@@ -115,7 +116,8 @@ fn on_cuda(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> candle_core::
     let column = match reduce {
         Reduce::Max => Some(Column::Largest),
         Reduce::Min => Some(Column::Smallest),
-        _ => None,
+        Reduce::Mul => Some(Column::Product),
+        Reduce::Sum | Reduce::Mean => None,
     };
     let args = [&messages.clone()];
     let Some(column) = column.filter(|_| edges.num_dst() * width > 0) else {
@@ -131,10 +133,18 @@ fn on_cuda(messages: &Tensor, edges: EdgeIndex, reduce: Reduce) -> candle_core::
             Ok(vec![Some(Gradient::Shared(dm.reshaped(dims.as_slice()).into_tensor()))])
         });
     };
-    let [out, equals] = cuda::columns::find(&edges, &messages, width, column)?;
-    let equals = equals.into_tensor();
+    let Found { first: out, second, of_nonzero } = cuda::columns::find(&edges, &messages, width, column)?;
+    let second = second.into_tensor();
+    if let Some(product) = of_nonzero {
+        let product = product.into_tensor();
+        return node(&args, out.reshaped(shape).into_value(), move |grad| {
+            let of = [&product, &second];
+            let dm = cuda::edges::product_backward(&edges, &messages, of, grad.tensor(), width)?;
+            Ok(vec![Some(dm.into_gradient())])
+        });
+    }
     node_of_result(&args, out.reshaped(shape).into_value(), move |out, grad| {
-        let dm = cuda::edges::extreme_backward(&edges, &messages, [out, &equals], grad.tensor(), width)?;
+        let dm = cuda::edges::extreme_backward(&edges, &messages, [out, &second], grad.tensor(), width)?;
         Ok(vec![Some(dm.into_gradient())])
     })
 }

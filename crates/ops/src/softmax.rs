@@ -4,7 +4,7 @@ use candle_geometric_graph::EdgeIndex;
 use crate::backend::{self, Backend};
 use crate::cpu::{self, Host, Real, for_float};
 use crate::cuda;
-use crate::cuda::columns::Column;
+use crate::cuda::columns::{Column, Found};
 use crate::cuda::graph::Side;
 use crate::cuda::sum::{Of, Sum};
 use crate::link::Gradient;
@@ -60,7 +60,8 @@ fn on_cuda(scores: &Tensor, edges: EdgeIndex) -> candle_core::Result<Tensor> {
     if scores.elem_count() == 0 {
         return Ok(scores);
     }
-    let [largest, inverse] = cuda::columns::find(&edges, &scores, width, Column::Softmax)?;
+    let Found { first: largest, second: inverse, .. } =
+        cuda::columns::find(&edges, &scores, width, Column::Softmax)?;
     let (largest, inverse) = (largest.into_tensor(), inverse.into_tensor());
     let alpha = cuda::edges::softmax(&edges, &scores, [&largest, &inverse], width)?;
     node_of_result(&[&scores], alpha.into_value(), move |alpha, grad| {

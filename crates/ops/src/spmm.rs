@@ -88,7 +88,10 @@ pub fn spmm_plus(
             if let Some(r) = residual {
                 out = (out + r.tensor()?)?;
             }
-            bias.map_or(Ok(out.clone()), |bias| reference::bias_add(&out, bias))
+            match bias {
+                Some(bias) => crate::bias_add(&out, bias),
+                None => Ok(out),
+            }
         }
     }
 }

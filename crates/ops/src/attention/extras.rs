@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Dropout, Linked, Result, check, reference};
+use crate::{Dropout, Linked, Result, check};
 
 /// What an attention does beside its definition, in the same pass. By default nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,13 +38,13 @@ impl Extras<'_> {
         f(Extras { dropout: self.dropout, bias: bias.as_ref(), residual: residual.as_ref() })
     }
 
-    /// Adds them to a result, by stock operations.
+    /// Adds them to a result.
     pub(super) fn add_to(&self, mut out: Tensor) -> Result<Tensor> {
         if let Some(residual) = self.residual {
             out = (out + residual.tensor()?)?;
         }
         match self.bias {
-            Some(bias) => reference::bias_add(&out, bias),
+            Some(bias) => crate::bias_add(&out, bias),
             None => Ok(out),
         }
     }

@@ -10,7 +10,7 @@ use crate::cpu::memory::Reused;
 use crate::cpu::{Host, Real, for_float};
 use crate::link::Gradient;
 use crate::node::{self, Gradients, node, node_of_result};
-use crate::{Dropout, Error, Linked, Result, check, reference};
+use crate::{Dropout, Error, Linked, Result, additive_attention, check, reference};
 
 /// What the scores of [`layer_attention`] are made of.
 #[derive(Debug, Clone, Copy)]
@@ -85,9 +85,33 @@ pub fn layer_attention(
             let out = layer_attention(&h, scoring, bias.as_ref(), edges, dropout)?;
             backend::narrow(&out, &value)
         }
-        Backend::Cuda | Backend::Reference => {
-            reference::layer_attention(&h.tensor()?, scoring, bias, edges, dropout)
-        }
+        Backend::Cuda => on_cuda(&h.tensor()?, scoring, bias, edges, dropout),
+        Backend::Reference => reference::layer_attention(&h.tensor()?, scoring, bias, edges, dropout),
+    }
+}
+
+/// [`layer_attention`] on a GPU: the scores of all heads by one product of matrices, then the kernel of
+/// [`additive_attention`].
+fn on_cuda(
+    h: &Tensor,
+    scoring: Scoring<'_>,
+    bias: Option<&Tensor>,
+    edges: &EdgeIndex,
+    dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    let (heads, channels) = scoring.att_src.dims2()?;
+    // Column k of `own` is 1 in the rows of head k: the vectors of all heads then are one matrix [H·C, H].
+    let own = Tensor::eye(heads, h.dtype(), h.device())?.unsqueeze(1)?;
+    let own = own.broadcast_as((heads, channels, heads))?.reshape((heads * channels, heads))?;
+    let matrix = |att: &Tensor| att.reshape((heads * channels, 1))?.broadcast_mul(&own);
+    let both = Tensor::cat(&[matrix(scoring.att_src)?, matrix(scoring.att_dst)?], 1)?;
+    let scores = h.matmul(&both)?;
+    let [src, dst] = [0, heads].map(|first| scores.narrow(1, first, heads).and_then(|s| s.contiguous()));
+    let (edge, slope) = (scoring.edge_scores, scoring.negative_slope);
+    let out = additive_attention(h, &src?, Some(&dst?), edge, edges, slope, dropout)?;
+    match bias {
+        Some(bias) => crate::bias_add(&out, bias),
+        None => Ok(out),
     }
 }
 

@@ -135,3 +135,21 @@ pub(crate) fn extreme_backward(
     })?;
     Ok(of_messages)
 }
+
+/// `grad[i]` times the product of all other messages of i, i the destination of e; rows of `width` numbers. `product` is that
+/// of the messages that are not 0, `zeros` says how many are.
+pub(crate) fn product_backward(
+    edges: &EdgeIndex,
+    messages: &Tensor,
+    [product, zeros]: [&Tensor; 2],
+    grad: &Tensor,
+    width: usize,
+) -> Result<Fresh> {
+    let mut of_messages = Fresh::new(machine::on(grad.device())?.as_ref(), grad.dtype(), messages.shape())?;
+    let layout = Layout::new(1, width, grad.dtype(), &[messages, grad])?;
+    let ends = ends(edges, grad.device())?;
+    launch("edge_product", edges, (&ends, grad), layout, |a| {
+        a.read(messages).read(product).read(zeros).read(grad).write(&mut of_messages);
+    })?;
+    Ok(of_messages)
+}

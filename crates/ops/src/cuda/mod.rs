@@ -20,6 +20,7 @@ pub(crate) mod graph;
 mod layout;
 pub(crate) mod machine;
 pub(crate) mod pairwise;
+pub(crate) mod pointwise;
 #[cfg(test)]
 mod ptx;
 pub(crate) mod sum;
@@ -27,6 +28,13 @@ pub(crate) mod sum;
 mod tests;
 
 use candle_core::Device;
+
+/// Called where Candle's own operations by index run: on a GPU these give one thread a whole column, and their gradients add
+/// one row after the other. The tests fail where a kernel should have run instead.
+pub(crate) fn stock_index_operation() {
+    #[cfg(test)]
+    assert!(!emulator::is_on(), "an operation by index of Candle's, on a GPU");
+}
 
 /// Whether these kernels run on a device.
 pub(crate) fn runs_on(device: &Device) -> bool {

@@ -11,9 +11,6 @@ use crate::{self as ops, Dropout, DynamicScoring, Extras, Result, reference};
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-/// What has no kernel yet, and runs the reference.
-const WITHOUT: [&str; 1] = ["mul"];
-
 const TYPES: [(DType, f64); 4] =
     [(DType::F64, 1e-12), (DType::F32, 1e-5), (DType::F16, 4e-3), (DType::BF16, 3e-2)];
 
@@ -44,7 +41,7 @@ fn check(case: &Case, graph: &str, edges: &EdgeIndex, types: &[(DType, f64)]) {
         let (ours, theirs) =
             (|t: &[Tensor]| (case.ours)(t, edges), |t: &[Tensor]| (case.reference)(t, edges));
         let launches = agree(&what, &inputs, tolerance, &ours, &theirs);
-        let due = edges.num_edges() > 0 && !WITHOUT.contains(&case.name);
+        let due = edges.num_edges() > 0;
         assert!(launches > 0 || !due, "{what}: no kernel ran");
     }
 }
@@ -135,6 +132,115 @@ fn both(
         &|t| ops::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), h, edges, extras()),
         &|t| reference::dot_product_attention(&t[0], &t[1], &t[2], Some(&t[3]), h, edges, dropout),
     );
+}
+
+/// What is computed for every number on its own, and what is added to every row; in vectors and in single numbers.
+#[test]
+fn dense() {
+    if !is_here() {
+        return;
+    }
+    type Case = (&'static str, fn(&[Tensor]) -> Result<Tensor>, fn(&[Tensor]) -> Result<Tensor>);
+    let unary: [Case; 6] = [
+        ("relu", |t| ops::relu(&t[0]), |t| reference::relu(&t[0])),
+        ("leaky_relu", |t| ops::leaky_relu(&t[0], 0.2), |t| reference::leaky_relu(&t[0], 0.2)),
+        ("elu", |t| ops::elu(&t[0], 1.5), |t| reference::elu(&t[0], 1.5)),
+        ("sigmoid", |t| ops::sigmoid(&t[0]), |t| reference::sigmoid(&t[0])),
+        ("dropout", |t| ops::dropout(&t[0], DROPPED), |t| reference::dropout(&t[0], DROPPED)),
+        ("all dropped", |t| ops::dropout(&t[0], ALL), |t| reference::dropout(&t[0], ALL)),
+    ];
+    for (dtype, tolerance) in TYPES {
+        for shape in [vec![0, 3], vec![1, 1], vec![7, 3], vec![16, 8], vec![5, 4, 24], vec![300, 16]] {
+            let x = inputs(&[shape.clone(), vec![shape[shape.len() - 1]]], dtype);
+            for (name, ours, theirs) in unary {
+                let what = format!("{name} of {shape:?} in {dtype:?}");
+                let launches = agree(&what, &x[..1], tolerance, &ours, &theirs);
+                assert!(launches >= 2 || shape[0] == 0, "{what}: {launches} kernels ran");
+            }
+            let what = format!("bias_add to {shape:?} in {dtype:?}");
+            agree(&what, &x, tolerance, &|t| ops::bias_add(&t[0], &t[1]), &|t| {
+                reference::bias_add(&t[0], &t[1])
+            });
+        }
+        let heads = inputs(&[vec![9, 12], vec![4]], dtype);
+        agree("mean_heads", &heads, tolerance, &|t| ops::mean_heads(&t[0], 3, Some(&t[1])), &|t| {
+            reference::mean_heads(&t[0], 3, Some(&t[1]))
+        });
+    }
+    // NaN stays NaN, and a slice that begins anywhere is read where it begins.
+    let x = Tensor::new(&[f32::NAN, -1., 2., 0., f32::INFINITY], &candle_core::Device::Cpu).unwrap();
+    let ((nan, slice), _) =
+        emulated(0, || (ops::relu(&x).unwrap(), ops::relu(&x.narrow(0, 1, 4).unwrap()).unwrap()));
+    assert!(numbers(&nan)[0].is_nan());
+    assert_eq!(numbers(&slice), [0., 2., 0., f64::INFINITY]);
+}
+
+const DROPPED: Dropout = Dropout { p: 0.4, stream: candle_geometric_graph::rng::Stream::new(11, 1 << 35) };
+const ALL: Dropout = Dropout { p: 1.0, ..DROPPED };
+
+/// A GAT layer from its features on, and what is added to a sum or to the other attentions.
+#[test]
+fn layers() {
+    if !is_here() {
+        return;
+    }
+    for (graph, edges) in common::graphs().into_iter().filter(|(_, e)| !e.is_bipartite()) {
+        let (n, e, h, c) = (edges.num_src(), edges.num_edges(), 3, 5);
+        for (dtype, tolerance) in TYPES {
+            let shapes = [vec![n, h * c], vec![h, c], vec![h, c], vec![e, h], vec![h * c]];
+            let what = format!("layer_attention on {graph} in {dtype:?}");
+            let scoring = |t: &[Tensor]| (t[1].clone(), t[2].clone(), t[3].clone());
+            let launches = agree(
+                &what,
+                &inputs(&shapes, dtype),
+                2.0 * tolerance,
+                &|t| {
+                    let (src, dst, edge) = scoring(t);
+                    let scoring = scoring_of(&src, &dst, &edge);
+                    ops::layer_attention(
+                        &ops::Linked::from(t[0].clone()),
+                        scoring,
+                        Some(&t[4]),
+                        &edges,
+                        Some(DROPPED),
+                    )
+                },
+                &|t| {
+                    let (src, dst, edge) = scoring(t);
+                    let scoring = scoring_of(&src, &dst, &edge);
+                    reference::layer_attention(&t[0], scoring, Some(&t[4]), &edges, Some(DROPPED))
+                },
+            );
+            assert!(launches > 0 || e == 0, "{what}: no kernel ran");
+        }
+    }
+}
+
+fn scoring_of<'a>(att_src: &'a Tensor, att_dst: &'a Tensor, edge_scores: &'a Tensor) -> ops::Scoring<'a> {
+    ops::Scoring { att_src, att_dst, edge_scores: Some(edge_scores), negative_slope: 0.2 }
+}
+
+/// Products with one 0, with several, with infinities, and those of nothing.
+#[test]
+fn products() {
+    if !is_here() {
+        return;
+    }
+    let inf = f32::INFINITY;
+    let messages =
+        Tensor::new(&[2f32, 3., 0., 5., 0., 0., 7., inf, 0., -2.], &candle_core::Device::Cpu).unwrap();
+    let edges = EdgeIndex::new((0..10).collect(), vec![0, 0, 1, 1, 2, 2, 2, 3, 3, 4], 10).unwrap();
+    let finite = messages.narrow(0, 0, 7).unwrap();
+    let few = EdgeIndex::new((0..7).collect(), vec![0, 0, 1, 1, 2, 2, 2], 7).unwrap();
+    let ((out, gradients), _) =
+        emulated(0, || with_gradients(&[finite], |t| ops::scatter(&t[0], &few, ops::Reduce::Mul)));
+    assert_eq!(numbers(&out), [6., 0., 0., 1., 1., 1., 1.]);
+    let of = numbers(&gradients[0]);
+    assert!(of[4..].iter().all(|g| *g == 0.), "{of:?}");
+    assert!((of[0] / of[1] - 1.5).abs() < 1e-6 && of[2] != 0. && of[3] == 0., "{of:?}");
+    let all = emulated(0, || ops::scatter(&messages, &edges, ops::Reduce::Mul)).0.unwrap();
+    let all = numbers(&all);
+    assert!(all[3].is_nan() && all[4] == -2. && all[5..] == [1.; 5], "{all:?}");
 }
 
 /// Nothing depends on which block or thread comes first.

@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
 use crate::Result;
+use crate::cuda;
 
 /// The largest element of every segment, `[E, F] → [N_dst, F]`; −∞ where there is none. Not for gradients.
 pub(super) fn max(m: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
@@ -30,6 +31,7 @@ fn fold(
     if m.elem_count() == 0 {
         return Ok(neutral(edges.num_dst())?);
     }
+    cuda::stock_index_operation();
     let csr = edges.by_destination();
     let ids = |v: Vec<u32>, device: &Device| Tensor::new(v, device);
     // Row E, past the last edge, is the neutral element.

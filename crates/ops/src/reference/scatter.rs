@@ -2,6 +2,7 @@ use candle_core::Tensor;
 use candle_geometric_graph::EdgeIndex;
 
 use super::{as_matrix, fold};
+use crate::cuda;
 use crate::{Reduce, Result, index};
 
 /// [`crate::gather_src`].
@@ -45,6 +46,7 @@ fn select(x: &Tensor, ids: &Tensor) -> Result<Tensor> {
         let dims = [ids.dims(), x.dims().get(1..).unwrap_or_default()].concat();
         return Ok(Tensor::zeros(dims, x.dtype(), x.device())?);
     }
+    cuda::stock_index_operation();
     Ok(x.contiguous()?.index_select(ids, 0)?)
 }
 
@@ -71,6 +73,7 @@ pub(super) fn sum(m: &Tensor, edges: &EdgeIndex) -> Result<Tensor> {
     if m.elem_count() == 0 {
         return Ok(zeros);
     }
+    cuda::stock_index_operation();
     Ok(zeros.index_add(&index::on_device(edges, m.device())?.destination, &m.contiguous()?, 0)?)
 }
 

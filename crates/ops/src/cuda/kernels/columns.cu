@@ -1,5 +1,5 @@
 // What is found column by column in every row of a compressed form, and is no sum: the largest number with the sum of
-// exponentials below it (softmax), and the largest or smallest with how many equal it. S is the type of sums.
+// exponentials below it (softmax), the largest or smallest with how many equal it, and the product. S is the type of sums.
 #include "softmax.cuh"
 
 // One column of some edges, and how two sets of edges become one.
@@ -14,6 +14,7 @@ template <class S> struct SoftmaxColumn {
     }
     __device__ void add(S x) { join(x, S(1)); }
     __device__ void finish(bool) { second = inverse(second); }
+    __device__ S result() const { return first; }
 };
 
 template <class S> struct ExtremeColumn {
@@ -29,11 +30,24 @@ template <class S> struct ExtremeColumn {
     __device__ void finish(bool empty) {
         if (empty) first = 0;
     }
+    __device__ S result() const { return first; }
+};
+
+template <class S> struct ProductColumn {
+    S first = 1, second = 0;  // the product of those that are not 0, how many are 0
+    __device__ void join(S v, S n) {
+        first *= v;
+        second += n;
+    }
+    __device__ void add(S x) { x == S(0) ? join(S(1), S(1)) : join(x, S(0)); }
+    __device__ void finish(bool) {}
+    // Not 0 where something is infinite or NaN.
+    __device__ S result() const { return second > S(0) ? first * S(0) : first; }
 };
 
 template <class T> struct Found {
-    T* rounded;      // [rows, D], `first` times the sign, or null
-    Sum<T>* first;   // [rows, D], or null
+    T* rounded;      // [rows, D], the result times the sign, or null
+    Sum<T>* first;   // [rows, D], times the sign, or null
     Sum<T>* second;  // [rows, D]
     Sum<T>* part_first;   // [parts, D]
     Sum<T>* part_second;  // [parts, D]
@@ -43,13 +57,14 @@ template <class T> struct Found {
 template <class Column, class T, int V>
 __device__ inline void finish(const Found<T>& to, const Layout& l, const Place& p, unsigned row, bool empty, Column (&c)[V]) {
     const size_t at = size_t(row) * l.heads * l.channels + p.column(l);
-    Sum<T> first[V], second[V];
+    Sum<T> result[V], first[V], second[V];
 #pragma unroll
     for (int i = 0; i < V; i++) {
         c[i].finish(empty);
+        result[i] = c[i].result() * Sum<T>(to.sign) + Sum<T>(0);
         first[i] = c[i].first * Sum<T>(to.sign) + Sum<T>(0), second[i] = c[i].second;
     }
-    if (to.rounded) store<T, V>(to.rounded + at, first);
+    if (to.rounded) store<T, V>(to.rounded + at, result);
     if (to.first) store<Sum<T>, V>(to.first + at, first);
     store<Sum<T>, V>(to.second + at, second);
 }
@@ -123,5 +138,7 @@ template <template <class> class Column, class T, int V> __device__ inline void 
     ENTRY(columns_softmax_##name, ColumnsOfRows<T>, (columns<SoftmaxColumn, T, V>))        \
     ENTRY(columns_softmax_merge_##name, MergeColumns<T>, (merge_columns<SoftmaxColumn, T, V>)) \
     ENTRY(columns_extreme_##name, ColumnsOfRows<T>, (columns<ExtremeColumn, T, V>))        \
-    ENTRY(columns_extreme_merge_##name, MergeColumns<T>, (merge_columns<ExtremeColumn, T, V>))
+    ENTRY(columns_extreme_merge_##name, MergeColumns<T>, (merge_columns<ExtremeColumn, T, V>)) \
+    ENTRY(columns_product_##name, ColumnsOfRows<T>, (columns<ProductColumn, T, V>))        \
+    ENTRY(columns_product_merge_##name, MergeColumns<T>, (merge_columns<ProductColumn, T, V>))
 FOR_ALL_TYPES(COLUMNS)

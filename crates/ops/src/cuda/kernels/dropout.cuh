@@ -9,9 +9,13 @@ struct Dropout {
     unsigned wanted;
 };
 
-// Word i of the stream: Philox 4×32-10 (Salmon et al. 2011).
-__device__ inline unsigned random_word(const Dropout& d, unsigned long long i) {
-    unsigned c0 = unsigned(i / 4), c1 = unsigned(i / 4 >> 32);
+struct Words {
+    unsigned of[4];
+};
+
+// Words 4 block to 4 block + 3 of the stream: Philox 4×32-10 (Salmon et al. 2011).
+__device__ inline Words random_words(const Dropout& d, unsigned long long block) {
+    unsigned c0 = unsigned(block), c1 = unsigned(block >> 32);
     unsigned c2 = unsigned(d.stream), c3 = unsigned(d.stream >> 32);
     unsigned k0 = unsigned(d.seed), k1 = unsigned(d.seed >> 32);
 #pragma unroll 1  // ten times the instructions are not ten times as fast
@@ -21,12 +25,24 @@ __device__ inline unsigned random_word(const Dropout& d, unsigned long long i) {
         c0 = n0, c1 = unsigned(b), c2 = n2, c3 = unsigned(a);
         k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
     }
+    return {{c0, c1, c2, c3}};
+}
+
+// Word i of the stream.
+__device__ inline unsigned random_word(const Dropout& d, unsigned long long i) {
+    const Words words = random_words(d, i / 4);
     const unsigned w = unsigned(i % 4);
-    return w < 2 ? (w == 0 ? c0 : c1) : (w == 2 ? c2 : c3);
+    // Not words.of[w], which would put them into memory.
+    return w < 2 ? (w == 0 ? words.of[0] : words.of[1]) : (w == 2 ? words.of[2] : words.of[3]);
+}
+
+// What dropout multiplies an element with whose word this is.
+template <class S> __device__ inline S factor_of(const Dropout& d, unsigned word) {
+    return word >> 8 >= d.threshold ? S(d.scale) : S(0);
 }
 
 // What dropout multiplies element i with.
 template <class S> __device__ inline S factor(const Dropout& d, unsigned long long i) {
     if (!d.wanted) return S(1);
-    return random_word(d, i) >> 8 >= d.threshold ? S(d.scale) : S(0);
+    return factor_of<S>(d, random_word(d, i));
 }

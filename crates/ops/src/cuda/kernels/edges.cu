@@ -141,9 +141,44 @@ template <class T, int V> __device__ inline void extreme_edges(const ExtremeEdge
     store<T, V>(a.of_messages + at, x);
 }
 
+template <class T> struct ProductEdges {
+    Ends ends;
+    const T* messages;      // [E, D]
+    const Sum<T>* product;  // [N_dst, D], of the messages that are not 0
+    const Sum<T>* zeros;    // [N_dst, D], how many are
+    const T* grad;          // [N_dst, D]
+    T* of_messages;         // [E, D]
+    Layout layout;          // of one head
+};
+
+// The gradient of the product: times the product of all other messages. Where one of them is 0 it is 0, and where only this
+// one is 0, it is that of all that are not.
+// Grid: a team for every edge. Reads per edge: 4 bytes of index and 4D. Writes: D.
+template <class T, int V> __device__ inline void product_edges(const ProductEdges<T>& a) {
+    using S = Sum<T>;
+    const Layout& l = a.layout;
+    const Place p = PLACE(l, V);
+    if (!p.active || p.team >= a.ends.num_edges) return;
+    const size_t width = size_t(l.heads) * l.channels, at = p.team * width + p.column(l);
+    const size_t of = a.ends.destination[p.team] * width + p.column(l);
+    S x[V], product[V], zeros[V], grad[V];
+    load<T, V>(x, a.messages + at);
+    load<S, V>(product, a.product + of);
+    load<S, V>(zeros, a.zeros + of);
+    load<T, V>(grad, a.grad + of);
+#pragma unroll
+    for (int i = 0; i < V; i++) {
+        const S others_that_are_0 = zeros[i] - (x[i] == S(0) ? S(1) : S(0));
+        const S others = x[i] == S(0) ? product[i] : product[i] / x[i];
+        x[i] = others_that_are_0 > S(0) ? S(0) : grad[i] * others;
+    }
+    store<T, V>(a.of_messages + at, x);
+}
+
 #define EDGES(name, T, V)                                                \
     ENTRY(edge_sum_##name, EdgeSum<T>, (edge_sum<T, V>))                 \
     ENTRY(edge_sddmm_##name, Sddmm<T>, (sddmm<T, V>))                    \
     ENTRY(edge_softmax_##name, SoftmaxEdges<T>, (softmax_edges<T, V>))   \
-    ENTRY(edge_extreme_##name, ExtremeEdges<T>, (extreme_edges<T, V>))
+    ENTRY(edge_extreme_##name, ExtremeEdges<T>, (extreme_edges<T, V>))   \
+    ENTRY(edge_product_##name, ProductEdges<T>, (product_edges<T, V>))
 FOR_ALL_TYPES(EDGES)
