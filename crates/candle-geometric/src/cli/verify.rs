@@ -8,8 +8,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::Verdict;
+use super::device::DeviceName;
 use super::screen::Screen;
-use crate::verify::{self, Outcome, TOLERANCE_F32, TOLERANCE_F64};
+use crate::verify::{self, On, Outcome, TOLERANCE_F32, TOLERANCE_F64};
 
 /// Check every layer: against what PyTorch Geometric and DGL computed, or against what must hold for any layer.
 #[derive(Args)]
@@ -18,6 +19,7 @@ use crate::verify::{self, Outcome, TOLERANCE_F32, TOLERANCE_F64};
   candle-geometric verify parity/pyg/001-GATConv-plain.safetensors
   candle-geometric verify --gauntlet
   candle-geometric verify --gauntlet GATConv
+  candle-geometric verify parity --device cuda --times 20
 
 A case file holds parameters, inputs, outputs and gradients of a layer of PyTorch Geometric or DGL. The gauntlet needs no
 files: finite differences, permutations, batches, degenerate graphs, large numbers, threads, saving, wrong shapes.
@@ -31,12 +33,21 @@ pub(crate) struct Verify {
     /// Run the checks that need no files, on the layer of that name or on all
     #[arg(long, value_name = "LAYER", num_args = 0..=1, default_missing_value = "", conflicts_with = "path")]
     gauntlet: Option<String>,
+    /// Where case files run: cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "cpu", conflicts_with = "gauntlet")]
+    device: DeviceName,
+    /// How often each case file runs; the bits must be the same every time
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "gauntlet")]
+    times: usize,
 }
 
 impl Verify {
     pub(crate) fn run(self, screen: &mut Screen) -> Result<Verdict> {
         match (self.path, self.gauntlet) {
-            (Some(path), _) => cases(&path, screen),
+            (Some(path), _) => {
+                let on = On { device: self.device.open()?, times: self.times };
+                cases(&path, &on, screen)
+            }
             (None, layer) => gauntlet(layer.as_deref().unwrap_or_default(), screen),
         }
     }
@@ -63,7 +74,7 @@ fn gauntlet(layer: &str, screen: &mut Screen) -> Result<Verdict> {
 }
 
 /// Every case file of a path.
-fn cases(path: &Path, screen: &mut Screen) -> Result<Verdict> {
+fn cases(path: &Path, on: &On, screen: &mut Screen) -> Result<Verdict> {
     let files = verify::find(path)?;
     let names: Vec<String> = files.iter().map(|f| shown_below(f, path)).collect();
     let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
@@ -71,7 +82,7 @@ fn cases(path: &Path, screen: &mut Screen) -> Result<Verdict> {
     let mut unknown = BTreeMap::<String, usize>::new();
     writeln!(screen, "{}", screen.title(&line(width, "case", "layer", "f64", "f32", "")))?;
     for (file, name) in files.iter().zip(&names) {
-        let (layer, outcome) = verify::check(file);
+        let (layer, outcome) = verify::check(file, on);
         let (f64, f32, verdict) = match outcome {
             Outcome::Passed { f64, f32 } => {
                 passed += 1;

@@ -23,16 +23,16 @@ pub(crate) fn layer_name(bytes: &[u8]) -> Result<String> {
 }
 
 impl Case {
-    /// Parses the bytes of a case file.
+    /// Parses the bytes of a case file; its tensors are on `device`.
     ///
     /// # Errors
     /// If the file is not safetensors, or lacks the metadata, an output, or what the backward pass needs.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8], device: &Device) -> Result<Self> {
         let (_, kwargs) = metadata(bytes)?;
         let file = SafeTensors::deserialize(bytes).context("not a valid safetensors file")?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
-            let tensor = load(&view).with_context(|| format!("tensor `{name}`"))?;
+            let tensor = load(&view).with_context(|| format!("tensor `{name}`"))?.to_device(device)?;
             tensors.insert(name, tensor);
         }
         let case = Self { kwargs, tensors };

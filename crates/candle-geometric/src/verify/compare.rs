@@ -34,6 +34,21 @@ pub(crate) fn relative_error(actual: &Tensor, expected: &Tensor) -> Result<f64> 
     Ok(largest / scale)
 }
 
+/// Whether two results are the same, bit by bit (every NaN is one).
+///
+/// # Errors
+/// If a device fails.
+pub(crate) fn same_bits(a: &Tensor, b: &Tensor) -> Result<bool> {
+    if a.dims() != b.dims() || a.dtype() != b.dtype() {
+        return Ok(false);
+    }
+    if !a.dtype().is_float() {
+        return Ok(integers(a, "output")? == integers(b, "output")?);
+    }
+    let (a, b) = (values(a)?, values(b)?);
+    Ok(a.iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())))
+}
+
 fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     if tensor.elem_count() == 0 {
         return Ok(Vec::new());
@@ -43,7 +58,7 @@ fn values(tensor: &Tensor) -> Result<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::relative_error;
+    use super::{relative_error, same_bits};
     use candle_core::{Device, Tensor};
 
     fn row(values: &[f64]) -> Tensor {
@@ -54,6 +69,13 @@ mod tests {
     fn the_scale_is_the_largest_expected_value_but_at_least_one() {
         assert_eq!(relative_error(&row(&[8.0, 1.0]), &row(&[8.0, 3.0])).unwrap(), 0.25);
         assert_eq!(relative_error(&row(&[0.0, 0.25]), &row(&[0.0, 0.5])).unwrap(), 0.25);
+    }
+
+    #[test]
+    fn the_last_bit_counts() {
+        let (a, b) = (row(&[1.0, f64::NAN]), row(&[1.0 + f64::EPSILON, f64::NAN]));
+        assert!(same_bits(&a, &a).unwrap() && !same_bits(&a, &b).unwrap());
+        assert!(!same_bits(&row(&[0.0]), &row(&[-0.0])).unwrap() && !same_bits(&row(&[0.0]), &a).unwrap());
     }
 
     #[test]

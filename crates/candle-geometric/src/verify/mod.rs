@@ -20,7 +20,7 @@ use candle_nn::VarBuilder;
 use serde_json::Value;
 
 use case::Case;
-use compare::relative_error;
+use compare::{relative_error, same_bits};
 use inputs::Inputs;
 use parameters::Parameters;
 
@@ -34,6 +34,13 @@ pub(crate) type Outputs = Vec<(&'static str, Tensor)>;
 
 /// Builds a layer from the peer's constructor arguments and parameters and applies it.
 pub(crate) type Layer = fn(&Value, VarBuilder<'_>, &Inputs) -> Result<Outputs>;
+
+/// Where and how often cases run.
+pub(crate) struct On {
+    pub(crate) device: Device,
+    /// More than once, to see whether the bits are the same.
+    pub(crate) times: usize,
+}
 
 /// How a case ended.
 pub(crate) enum Outcome {
@@ -92,14 +99,14 @@ pub(crate) fn find(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Runs one case file: the layer's name, as far as the file tells it, and the outcome.
-pub(crate) fn check(path: &Path) -> (String, Outcome) {
+pub(crate) fn check(path: &Path, on: &On) -> (String, Outcome) {
     let named = case::read(path).and_then(|bytes| Ok((case::layer_name(&bytes)?, bytes)));
     match named {
         Err(error) => ("?".to_string(), Outcome::Broken(error)),
         Ok((name, bytes)) => {
             let outcome = match layers::find(&name) {
                 None => Outcome::Skipped,
-                Some(layer) => compare_case(layer, &bytes).unwrap_or_else(Outcome::Broken),
+                Some(layer) => compare_case(layer, &bytes, on).unwrap_or_else(Outcome::Broken),
             };
             (name, outcome)
         }
@@ -122,16 +129,45 @@ pub(crate) fn gauntlet(layer: &str) -> Result<impl Iterator<Item = Tried>> {
     Ok(chosen.into_iter().flat_map(each))
 }
 
-fn compare_case(layer: Layer, bytes: &[u8]) -> Result<Outcome> {
-    let case = Case::parse(bytes)?;
-    let f64 = worst(layer, &case, DType::F64)?;
-    let f32 = worst(layer, &case, DType::F32)?;
+fn compare_case(layer: Layer, bytes: &[u8], on: &On) -> Result<Outcome> {
+    let case = Case::parse(bytes, &on.device)?;
+    let f64 = worst(layer, &case, DType::F64, on)?;
+    let f32 = worst(layer, &case, DType::F32, on)?;
     let close = f64.within(TOLERANCE_F64) && f32.within(TOLERANCE_F32);
     Ok(if close { Outcome::Passed { f64, f32 } } else { Outcome::Off { f64, f32 } })
 }
 
-/// Runs a case in one precision and compares every output and every gradient.
-fn worst(layer: Layer, case: &Case, dtype: DType) -> Result<Worst> {
+/// Runs a case in one precision and compares every output and every gradient: with those of the peer, and from the second
+/// time on with the bits of the first.
+fn worst(layer: Layer, case: &Case, dtype: DType, on: &On) -> Result<Worst> {
+    let mut worst = Worst { error: 0.0, tensor: String::new() };
+    let mut first: Vec<Tensor> = vec![];
+    for time in 0..on.times.max(1) {
+        for (k, (name, actual, expected)) in results(layer, case, dtype, &on.device)?.into_iter().enumerate()
+        {
+            let about = || format!("`{name}`");
+            if time > 0 {
+                let same = first.get(k).map(|before| same_bits(before, &actual)).transpose()?;
+                ensure!(same == Some(true), "`{name}` has other bits when it runs again");
+                continue;
+            }
+            let error = relative_error(&actual, &expected).with_context(about)?;
+            if worst.tensor.is_empty() || error.is_nan() || error > worst.error {
+                worst = Worst { error, tensor: name };
+            }
+            first.push(actual);
+        }
+    }
+    Ok(worst)
+}
+
+/// Every output and every gradient by name, beside what the peer computed.
+fn results(
+    layer: Layer,
+    case: &Case,
+    dtype: DType,
+    device: &Device,
+) -> Result<Vec<(String, Tensor, Tensor)>> {
     let variables = variables(case, dtype)?;
     let named = |prefix: &str| -> BTreeMap<String, Tensor> {
         let under = case.under(prefix).into_iter();
@@ -146,22 +182,16 @@ fn worst(layer: Layer, case: &Case, dtype: DType) -> Result<Worst> {
     let shapes = expected.iter().map(|(name, t)| (name.clone(), t.dims().to_vec())).collect();
     let parameters = named("param.");
     let inputs = Inputs { tensors: named("in."), parameters: parameters.clone(), outputs: shapes };
-    let vb = VarBuilder::from_backend(Box::new(Parameters(parameters)), dtype, Device::Cpu);
+    let vb = VarBuilder::from_backend(Box::new(Parameters(parameters)), dtype, device.clone());
     let outputs = layer(&case.kwargs, vb, &inputs)?;
 
-    let mut worst = Worst { error: 0.0, tensor: String::new() };
-    let mut compare = |name: String, actual: &Tensor, expected: &Tensor| -> Result<()> {
-        let error = relative_error(actual, expected).with_context(|| format!("`{name}`"))?;
-        if worst.tensor.is_empty() || error.is_nan() || error > worst.error {
-            worst = Worst { error, tensor: name };
-        }
-        Ok(())
-    };
-    for (name, expected) in &expected {
+    let mut results = vec![];
+    for (name, expected) in expected {
         let name = name.as_str();
         let found = outputs.iter().find(|(n, _)| *n == name);
         let (_, actual) = found.with_context(|| format!("the layer returns no output `out.{name}`"))?;
-        compare(if name.is_empty() { "out".into() } else { format!("out.{name}") }, actual, expected)?;
+        let shown = if name.is_empty() { "out".into() } else { format!("out.{name}") };
+        results.push((shown, actual.clone(), expected));
     }
     let gradients = gradients(&outputs, case, dtype)?;
     for (name, expected) in case.under("grad.") {
@@ -170,9 +200,9 @@ fn worst(layer: Layer, case: &Case, dtype: DType) -> Result<Worst> {
             Some(gradient) => gradient.clone(),
             None => variable.zeros_like()?,
         };
-        compare(format!("grad.{name}"), &actual, &expected)?;
+        results.push((format!("grad.{name}"), actual, expected));
     }
-    Ok(worst)
+    Ok(results)
 }
 
 /// The floating-point inputs and parameters of a case, under their full names.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::models::{Parameter, import};
 use candle_geometric::nn::aggr::Aggr;
@@ -220,7 +220,7 @@ pub(super) fn graph(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Resu
     let config =
         GcnConvConfig { normalize: false, bias: k.bias, ..GcnConvConfig::new(in_channels, k.out_feats) };
     let edges = inputs.edges()?;
-    let mut weight = degree_weights(&edges, k.norm.as_deref().unwrap_or("none"), vb.dtype())?;
+    let mut weight = degree_weights(&edges, k.norm.as_deref().unwrap_or("none"), &vb)?;
     if let Some(given) = inputs.optional("edge_weight") {
         weight = (weight * given)?;
     }
@@ -273,7 +273,7 @@ pub(super) fn converted<N: Into<String>>(
         }
     }
     converted.extend(import::convert(tensors, &expected, "the file")?);
-    Ok(VarBuilder::from_backend(Box::new(Parameters(converted)), vb.dtype(), Device::Cpu))
+    Ok(VarBuilder::from_backend(Box::new(Parameters(converted)), vb.dtype(), vb.device().clone()))
 }
 
 fn by_head(out: &Tensor, k: &Kwargs) -> Result<Outputs> {
@@ -286,7 +286,7 @@ fn split(out: &Tensor, heads: usize) -> Result<Tensor> {
     Ok(out.reshape((rows, heads, columns / heads))?)
 }
 
-pub(super) fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Result<Tensor> {
+pub(super) fn degree_weights(edges: &EdgeIndex, norm: &str, like: &VarBuilder<'_>) -> Result<Tensor> {
     let (of_source, of_destination) = match norm {
         "both" => (-0.5, -0.5),
         "left" => (-1.0, 0.0),
@@ -300,5 +300,5 @@ pub(super) fn degree_weights(edges: &EdgeIndex, norm: &str, dtype: DType) -> Res
         .iter()
         .map(|(j, i)| factor(outward[j as usize], of_source) * factor(inward[i as usize], of_destination))
         .collect();
-    Ok(Tensor::from_vec(weights, edges.num_edges(), &Device::Cpu)?.to_dtype(dtype)?)
+    Ok(Tensor::from_vec(weights, edges.num_edges(), like.device())?.to_dtype(like.dtype())?)
 }

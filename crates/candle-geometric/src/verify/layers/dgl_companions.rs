@@ -2,7 +2,7 @@
 //! names and shapes of parameters. What the two compute differently is refused here and told in the book's table of layers.
 
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_geometric::nn::{Channels, SeededVarMap};
 use candle_nn::VarBuilder;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ fn read<T: DeserializeOwned>(kwargs: &Value) -> Result<T> {
 fn imported(layer: Layer, kwargs: &Value, vb: &VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     // Built once with any parameters, to see which there are.
     let map = SeededVarMap::new(0);
-    layer(kwargs, map.var_builder(vb.dtype(), &Device::Cpu), inputs)?;
+    layer(kwargs, map.var_builder(vb.dtype(), vb.device()), inputs)?;
     let expected = map.to_tensors()?.into_iter().map(|(name, t)| (name, t.dims().to_vec()));
     layer(kwargs, converted(vb, inputs, expected)?, inputs)
 }
@@ -159,7 +159,7 @@ fn cheb(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> 
     });
     let lambda_max = match inputs.optional("lambda_max") {
         Some(given) => given.clone(),
-        None => Tensor::new(&[2f64], &Device::Cpu)?.to_dtype(vb.dtype())?,
+        None => Tensor::new(&[2f64], vb.device())?.to_dtype(vb.dtype())?,
     };
     let outputs = imported(baseline::cheb, &ours, &vb, &with(inputs, "lambda_max", lambda_max))?;
     match k.activation.as_deref() {
@@ -182,7 +182,7 @@ struct Appnp {
 fn appnp(kwargs: &Value, vb: VarBuilder<'_>, inputs: &Inputs) -> Result<Outputs> {
     let k: Appnp = read(kwargs)?;
     unweighted(inputs)?;
-    let weight = degree_weights(&inputs.edges()?, "both", vb.dtype())?;
+    let weight = degree_weights(&inputs.edges()?, "both", &vb)?;
     let ours = json!({"K": k.k, "alpha": k.alpha, "normalize": false, "add_self_loops": false});
     imported(baseline::appnp, &ours, &vb, &with(inputs, "edge_weight", weight))
 }
