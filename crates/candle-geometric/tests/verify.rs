@@ -139,6 +139,18 @@ fn a_layer_that_agrees_passes_and_one_that_does_not_exist_is_skipped() {
 }
 
 #[test]
+fn cases_run_where_and_as_often_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("gat.safetensors"), "GATConv", &gat_case());
+    let path = folder.path().to_str().unwrap();
+    let output = run(&["verify", path, "--device", "cpu", "--times", "3"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("1 passed, 0 failed"));
+    assert_error(&run(&["verify", path, "--device", "tpu"]), &["tpu", "cuda"]);
+    assert_error(&run(&["verify", "--gauntlet", "GATConv", "--times", "3"]), &["--times"]);
+}
+
+#[test]
 fn a_wrong_output_a_wrong_gradient_and_a_nan_each_fail() {
     let folder = tempfile::tempdir().unwrap();
     let spoil = |name: &str, by: f64| {
