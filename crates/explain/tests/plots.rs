@@ -20,8 +20,7 @@ fn histograms_of_every_layer() {
     let svg = drawing.to_svg();
     assert_eq!(svg, entropy_histogram(&layers, Heads::Mean, "Karate").unwrap().to_svg());
     Document::parse(&svg).unwrap();
-    for text in
-        ["Karate: layer 0, 8 heads", "Karate: layer 1, 1 heads", "attention", "uniform: ln(in-degree)"]
+    for text in ["Karate: layer 0, 8 heads", "Karate: layer 1, 1 head", "attention", "uniform: ln(in-degree)"]
     {
         assert!(svg.contains(text), "{text}");
     }
