@@ -32,6 +32,7 @@ impl Module {
             }
             Self::Columns => ("candle-geometric-columns", include_str!("ptx/columns.ptx")),
             Self::Edges => ("candle-geometric-edges", include_str!("ptx/edges.ptx")),
+            Self::Group => ("candle-geometric-group", include_str!("ptx/group.ptx")),
             Self::Pointwise => ("candle-geometric-pointwise", include_str!("ptx/pointwise.ptx")),
             Self::Sum => ("candle-geometric-sum", include_str!("ptx/sum.ptx")),
         }

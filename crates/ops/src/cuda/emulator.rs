@@ -132,13 +132,14 @@ fn bytes_of(storage: &CpuStorage, range: (Bound<usize>, Bound<usize>)) -> (*mut 
 }
 
 impl Machine for Emulator {
-    /// What nobody has written is NaN, so that it shows.
+    /// What nobody has written is NaN, or an index beyond all others, so that it shows.
     fn alloc(&self, dtype: DType, n: usize) -> Result<Storage> {
         Ok(Storage::Cpu(match dtype {
             DType::F32 => CpuStorage::F32(vec![f32::NAN; n]),
             DType::F64 => CpuStorage::F64(vec![f64::NAN; n]),
             DType::F16 => CpuStorage::F16(vec![f16::NAN; n]),
             DType::BF16 => CpuStorage::BF16(vec![bf16::NAN; n]),
+            DType::U32 => CpuStorage::U32(vec![u32::MAX; n]),
             other => return Err(Error::UnsupportedDTypeForOp(other, "alloc")),
         }))
     }

@@ -1,12 +1,14 @@
-//! The structure of a graph on a device: copied there on first use and kept with the `EdgeIndex`.
+//! The structure of a graph on a device: its edges are grouped there on first use, and kept with the `EdgeIndex`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Result, Tensor};
-use candle_geometric_graph::{Csr, EdgeIndex};
+use candle_geometric_graph::EdgeIndex;
 
+use super::group::{Grouped, Plan};
 use super::layout::Layout;
 use super::machine::Arguments;
+use crate::index::on_device;
 
 /// The most entries of a row that one team walks over; longer rows are cut into parts of so many.
 pub(super) const LONGEST: u32 = 512;
@@ -22,10 +24,11 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(super) fn csr(self, edges: &EdgeIndex) -> &Csr {
+    /// The number of rows.
+    pub(super) fn rows(self, edges: &EdgeIndex) -> usize {
         match self {
-            Self::Source => edges.by_source(),
-            Self::Destination => edges.by_destination(),
+            Self::Source => edges.num_src(),
+            Self::Destination => edges.num_dst(),
         }
     }
 }
@@ -63,32 +66,6 @@ fn class(length: u32) -> usize {
     (u32::BITS - length.leading_zeros()) as usize
 }
 
-/// The tasks and the cut rows, as [`Rows`] holds them, and [`Rows::at_least`].
-fn plan(row_ptr: &[u32]) -> (Vec<[u32; 4]>, Vec<[u32; 4]>, [u32; CLASSES]) {
-    let rows = || (0u32..).zip(row_ptr.windows(2)).map(|(r, ends)| (r, ends[0], ends[1]));
-    let whole = || rows().filter(|&(_, begin, end)| end - begin <= LONGEST);
-    let mut at_least = [0; CLASSES];
-    whole().for_each(|(_, begin, end)| at_least[..=class(end - begin)].iter_mut().for_each(|n| *n += 1));
-    // Where the next row of each class goes: after all longer ones.
-    let mut next: [u32; CLASSES] = std::array::from_fn(|k| at_least.get(k + 1).copied().unwrap_or(0));
-    let mut tasks = vec![[0; 4]; at_least[0] as usize];
-    for (r, begin, end) in whole() {
-        let place = &mut next[class(end - begin)];
-        tasks[*place as usize] = [r, begin, end, r];
-        *place += 1;
-    }
-    let (mut cuts, mut parts) = (vec![], 0);
-    for (r, begin, end) in rows().filter(|&(_, begin, end)| end - begin > LONGEST) {
-        let first = parts;
-        for begin in (begin..end).step_by(LONGEST as usize) {
-            tasks.push([r, begin, end.min(begin.saturating_add(LONGEST)), parts]);
-            parts += 1;
-        }
-        cuts.push([r, first, parts, 0]);
-    }
-    (tasks, cuts, at_least)
-}
-
 #[derive(Default)]
 struct Copies(Mutex<Vec<Arc<Rows>>>);
 
@@ -101,7 +78,7 @@ pub(super) fn rows(edges: &EdgeIndex, side: Side, device: &Device) -> Result<Arc
     if let Some(found) = find(&lock()) {
         return Ok(found);
     }
-    let made = Arc::new(Rows::new(side.csr(edges), side, device)?); // not under the lock: others may need it meanwhile
+    let made = Arc::new(Rows::new(edges, side, device)?); // not under the lock: others may need it meanwhile
     let mut kept = lock();
     Ok(find(&kept).unwrap_or_else(|| {
         kept.push(made.clone());
@@ -110,22 +87,22 @@ pub(super) fn rows(edges: &EdgeIndex, side: Side, device: &Device) -> Result<Arc
 }
 
 impl Rows {
-    fn new(csr: &Csr, side: Side, device: &Device) -> Result<Self> {
-        let (tasks, cuts, at_least) = plan(csr.row_ptr());
-        // Not all devices can hold nothing.
-        let upload = |v: &[u32]| Tensor::new(if v.is_empty() { &[0] } else { v }, device);
-        Ok(Self {
-            side,
-            device: device.clone(),
-            num_parts: tasks.len() - at_least[0] as usize,
-            num_cuts: cuts.len(),
-            tasks: upload(tasks.as_flattened())?,
-            cuts: upload(cuts.as_flattened())?,
-            columns: upload(csr.columns())?,
-            edge_ids: upload(csr.edge_ids())?,
-            row_ptr: upload(csr.row_ptr())?,
-            at_least,
-        })
+    fn new(edges: &EdgeIndex, side: Side, device: &Device) -> Result<Self> {
+        let rows = side.rows(edges);
+        let grouped = if edges.num_edges() == 0 {
+            Grouped::empty(rows, device)?
+        } else {
+            let lists = on_device(edges, device)?;
+            let (keys, values) = match side {
+                Side::Source => (&lists.source, &lists.destination),
+                Side::Destination => (&lists.destination, &lists.source),
+            };
+            Grouped::new(keys, values, edges.num_edges(), rows)?
+        };
+        let Grouped { row_ptr, columns, edge_ids } = grouped;
+        let Plan { tasks, cuts, at_least, num_parts, num_cuts } = Plan::new(&row_ptr, rows, LONGEST)?;
+        let device = device.clone();
+        Ok(Self { side, device, tasks, cuts, columns, edge_ids, row_ptr, at_least, num_parts, num_cuts })
     }
 
     /// The number of tasks in all launches.
@@ -155,28 +132,75 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::emulator::{emulated, is_here};
     use super::*;
+    use crate::cuda::tests::common;
+
+    fn numbers(t: &Tensor) -> Vec<u32> {
+        t.to_vec1().unwrap()
+    }
+
+    fn fours(t: &Tensor, n: usize) -> Vec<[u32; 4]> {
+        numbers(t).as_chunks().0[..n].to_vec()
+    }
+
+    /// What the device makes of a graph, beside the compressed forms of the host and the rules for tasks.
+    fn check(name: &str, edges: &EdgeIndex, order: u64) {
+        for (side, csr) in [(Side::Source, edges.by_source()), (Side::Destination, edges.by_destination())] {
+            let ours = emulated(order, || Rows::new(edges, side, &Device::Cpu)).0.unwrap();
+            assert_eq!(numbers(&ours.row_ptr), csr.row_ptr(), "{name}: row_ptr by {side:?}");
+            let e = edges.num_edges();
+            assert_eq!(&numbers(&ours.columns)[..e], csr.columns(), "{name}: columns by {side:?}");
+            assert_eq!(&numbers(&ours.edge_ids)[..e], csr.edge_ids(), "{name}: edge_ids by {side:?}");
+
+            let whole = ours.at_least[0] as usize;
+            let tasks = fours(&ours.tasks, ours.num_tasks());
+            let rows = |keep: &dyn Fn(u32) -> bool| -> Vec<u32> {
+                (0..csr.rows() as u32).filter(|&r| keep(csr.degree(r as usize) as u32)).collect()
+            };
+            for k in 0..CLASSES {
+                let n = rows(&|d| d <= LONGEST && class(d) >= k).len();
+                assert_eq!(ours.at_least[k] as usize, n, "{name}: rows of class {k} by {side:?}");
+            }
+            // Long ones first; within a class in their order.
+            let mut expected = rows(&|d| d <= LONGEST);
+            expected.sort_by_key(|&r| std::cmp::Reverse(class(csr.degree(r as usize) as u32)));
+            let range = |r: u32| csr.row_ptr()[r as usize]..csr.row_ptr()[r as usize + 1];
+            let expected = expected.into_iter().map(|r| [r, range(r).start, range(r).end, r]);
+            assert!(tasks[..whole].iter().copied().eq(expected), "{name}: whole rows by {side:?}");
+            let (mut parts, mut cuts) = (vec![], vec![]);
+            for r in rows(&|d| d > LONGEST) {
+                let first = parts.len() as u32;
+                for begin in range(r).step_by(LONGEST as usize) {
+                    parts.push([r, begin, range(r).end.min(begin + LONGEST), parts.len() as u32]);
+                }
+                cuts.push([r, first, parts.len() as u32, 0]);
+            }
+            assert_eq!(tasks[whole..], parts, "{name}: parts by {side:?}");
+            assert_eq!(fours(&ours.cuts, ours.num_cuts), cuts, "{name}: cut rows by {side:?}");
+        }
+    }
 
     #[test]
-    fn tasks_cover_every_entry_once() {
+    fn the_device_groups_edges_as_the_host_does() {
+        if !is_here() {
+            return;
+        }
+        let graphs = common::graphs().into_iter().chain(common::cut_graphs());
+        for ((name, edges), order) in graphs.zip(1..) {
+            check(name, &edges, order);
+        }
+        // Lengths around those that are cut, several tiles of edges, of rows and of counts, ids of up to 20 bits.
         let degrees = [0, 3, 700, 1, 512, 0, 513, 1024, 2, 3];
-        let row_ptr: Vec<u32> = std::iter::once(0)
-            .chain(degrees.iter().scan(0, |at, d| {
-                *at += d;
-                Some(*at)
-            }))
-            .collect();
-        let (tasks, cuts, at_least) = plan(&row_ptr);
-        let whole = at_least[0] as usize;
-        let lengths: Vec<u32> = tasks.iter().map(|t| t[2] - t[1]).collect();
-        assert_eq!(lengths, [512, 3, 2, 3, 1, 0, 0, 512, 188, 512, 1, 512, 512]);
-        assert_eq!(tasks[..whole].iter().map(|t| t[0]).collect::<Vec<_>>(), [4, 1, 8, 9, 3, 0, 5]);
-        assert_eq!(tasks[whole..].iter().map(|t| t[3]).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(cuts, [[2, 0, 2, 0], [6, 2, 4, 0], [7, 4, 6, 0]]);
-        assert_eq!(at_least[class(512)], 1);
-        assert_eq!(plan(&[0]), (vec![], vec![], [0; CLASSES]));
-        let mut entries: Vec<u32> = tasks.iter().flat_map(|t| t[1]..t[2]).collect();
-        entries.sort_unstable();
-        assert!(entries.into_iter().eq(0..row_ptr[10]));
+        let destination: Vec<u32> = (0..10).rev().flat_map(|i| vec![i as u32; degrees[i]]).collect();
+        let source = (0..destination.len() as u32).map(|e| e * 7 % 1000).collect();
+        check("lengths", &EdgeIndex::bipartite(source, destination, 1000, 10).unwrap(), 3);
+        for nodes in [1 << 4, (1 << 4) + 1, 1 << 20] {
+            let hash = |e: u32, by: u32| (e.wrapping_mul(by) >> 7) % nodes;
+            let (s, d) = (0..70_000).map(|e| (hash(e, 2_654_435_761), hash(e, 2_246_822_519))).unzip();
+            check("many", &EdgeIndex::new(s, d, nodes as usize).unwrap(), 4);
+        }
+        let hubs = (0..400 * 600).map(|e| (e % 7, e / 600));
+        check("many cut rows", &EdgeIndex::from_pairs(hubs, 1500).unwrap(), 5);
     }
 }

@@ -17,6 +17,7 @@ pub(super) enum Module {
     AttentionPairwise,
     Columns,
     Edges,
+    Group,
     Pointwise,
     Sum,
 }

@@ -17,6 +17,7 @@ pub(crate) mod edges;
 #[cfg(test)]
 pub(crate) mod emulator;
 pub(crate) mod graph;
+mod group;
 mod layout;
 pub(crate) mod machine;
 pub(crate) mod pairwise;

@@ -47,7 +47,7 @@ impl Sum<'_> {
     fn run_as(&self, width: usize, to: DType) -> Result<Fresh> {
         let x = self.x();
         let (device, dtype) = (x.device(), x.dtype());
-        let num_rows = self.side.csr(self.edges).rows();
+        let num_rows = self.side.rows(self.edges);
         if num_rows * width == 0 {
             return Fresh::zeros(to, (num_rows, width), device);
         }

@@ -9,7 +9,7 @@ use super::emulator::{emulated, is_here};
 use crate::{self as ops, Dropout, DynamicScoring, Extras, Result, reference};
 
 #[path = "../../tests/common/mod.rs"]
-mod common;
+pub(super) mod common;
 
 const TYPES: [(DType, f64); 4] =
     [(DType::F64, 1e-12), (DType::F32, 1e-5), (DType::F16, 4e-3), (DType::BF16, 3e-2)];
