@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Tensor};
 use candle_geometric_graph::EdgeIndex;
 
-use crate::{Error, Result};
+use crate::{Error, Result, cuda};
 
 /// The graph of an edge list in PyTorch Geometric's form: `[2, E]`, sources in row 0, destinations in row 1.
 ///
-/// The indices are u32 or i64, on any device; they are copied to the host and validated here, once.
+/// The indices are u32 or i64, on any device; they are copied to the host and validated here, once. Those of a CUDA device
+/// stay there as well: their grouping for the kernels happens there, and nothing comes back from the host.
 ///
 /// # Errors
 /// If the shape is not `[2, E]`, the type is another one, or an index is negative or not below `num_nodes`.
@@ -31,17 +32,29 @@ pub fn edge_index(t: &Tensor, num_nodes: usize) -> Result<EdgeIndex> {
             actual: t.dims().to_vec(),
         });
     };
-    match t.dtype() {
-        DType::U32 => {
-            let row = |i| t.get(i)?.to_vec1::<u32>();
-            Ok(EdgeIndex::new(row(0)?, row(1)?, num_nodes)?)
-        }
+    let [source, destination] = [t.get(0)?, t.get(1)?];
+    let edges = match t.dtype() {
+        DType::U32 => EdgeIndex::new(source.to_vec1()?, destination.to_vec1()?, num_nodes)?,
         DType::I64 => {
-            let row = |i| t.get(i)?.to_vec1::<i64>();
-            Ok(EdgeIndex::from_i64(&row(0)?, &row(1)?, num_nodes)?)
+            EdgeIndex::from_i64(&source.to_vec1::<i64>()?, &destination.to_vec1::<i64>()?, num_nodes)?
         }
-        actual => Err(Error::DType { argument: "edge_index", expected: "u32 or i64".into(), actual }),
+        actual => {
+            return Err(Error::DType { argument: "edge_index", expected: "u32 or i64".into(), actual });
+        }
+    };
+    if cuda::runs_on(t.device()) && edges.num_edges() > 0 {
+        // Copies, as nobody may change what was validated.
+        let own = |t: &Tensor| if t.dtype() == DType::U32 { t.copy() } else { t.to_dtype(DType::U32) };
+        let (source, destination) = (own(&source)?, own(&destination)?);
+        edges.attachment(|| {
+            Copies(Mutex::new(vec![Arc::new(DeviceIndex {
+                device: t.device().clone(),
+                source,
+                destination,
+            })]))
+        });
     }
+    Ok(edges)
 }
 
 /// The edge list of a graph as a u32 tensor `[2, E]` on `device`: sources in row 0, destinations in row 1.
@@ -76,7 +89,14 @@ pub(crate) struct DeviceIndex {
 #[derive(Default)]
 struct Copies(Mutex<Vec<Arc<DeviceIndex>>>);
 
-/// The indices of `edges` on `device`, copied there on first use and kept with the graph.
+#[cfg(test)]
+pub(crate) fn are_on(edges: &EdgeIndex, device: &Device) -> bool {
+    let kept = edges.attachment(Copies::default);
+    let kept = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.iter().any(|c| c.device.same_device(device))
+}
+
+/// The indices of `edges` on `device`, copied there on first use unless they came from there, and kept with the graph.
 pub(crate) fn on_device(edges: &EdgeIndex, device: &Device) -> Result<Arc<DeviceIndex>> {
     let copies = edges.attachment(Copies::default);
     let mut kept = copies.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 
-use candle_core::{DType, Device, Result, Shape, Tensor, TensorId};
+use candle_core::{Device, Result, Shape, Tensor, TensorId};
 
+use crate::backend::{self, Backend};
 use crate::cpu::memory::Scratch;
 use crate::cpu::{Host, Real, dense, for_float};
 use crate::node::{Value, lock, nothing, part};
@@ -56,7 +57,7 @@ impl Gradient {
     /// The sum of both.
     pub(crate) fn plus(&self, other: &Self) -> Result<Self> {
         let (a, b) = (self.clone().contiguous()?, other.clone().contiguous()?);
-        if !a.tensor().device().is_cpu() || !matches!(a.tensor().dtype(), DType::F32 | DType::F64) {
+        if !matches!(backend::of(a.tensor()), Backend::Cpu) {
             return Ok(Self::Shared((a.tensor() + b.tensor())?));
         }
         let (x, y) = (Host::open(a.tensor()), Host::open(b.tensor()));

@@ -118,14 +118,22 @@ fn part<'a, T>(storage: &'a [T], layout: &Layout) -> &'a [T] {
 /// If an operation fails.
 pub fn grad_norm(grads: &GradStore, parameters: &[(String, Var)]) -> Result<f64> {
     let mut sum = 0.0;
+    let mut elsewhere = vec![];
     for grad in parameters.iter().filter_map(|(_, var)| grads.get(var)) {
         let grad = grad.contiguous()?;
         let (storage, layout) = grad.storage_and_layout();
         sum += match &*storage {
             Storage::Cpu(CpuStorage::F32(g)) => sum_of_squares(part(g, layout)),
             Storage::Cpu(CpuStorage::F64(g)) => sum_of_squares(part(g, layout)),
-            _ => grad.flatten_all()?.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?,
+            _ => {
+                elsewhere.push(grad.flatten_all()?.to_dtype(DType::F64)?.sqr()?.sum_all()?);
+                0.0
+            }
         };
+    }
+    // One copy from the device for all of them.
+    if !elsewhere.is_empty() {
+        sum += Tensor::stack(&elsewhere, 0)?.to_vec1::<f64>()?.iter().sum::<f64>();
     }
     Ok(sum.sqrt())
 }

@@ -148,6 +148,8 @@ pub(crate) struct Host<'a> {
 
 impl<'a> Host<'a> {
     pub(crate) fn open(t: &'a Tensor) -> Self {
+        #[cfg(test)]
+        assert!(!crate::cuda::runs_on(t.device()), "a kernel for the CPU reads what is on a GPU");
         let (storage, layout) = t.storage_and_layout();
         Self { storage, layout }
     }

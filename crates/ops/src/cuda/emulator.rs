@@ -20,6 +20,7 @@ pub(super) struct Emulator;
 thread_local! {
     static ORDER: Cell<Option<u64>> = const { Cell::new(None) };
     static LAUNCHES: Cell<usize> = const { Cell::new(0) };
+    static COPIES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Whether this thread takes the processor for a GPU.
@@ -40,6 +41,16 @@ pub(super) fn emulated<R>(order: u64, f: impl FnOnce() -> R) -> (R, usize) {
     let before = LAUNCHES.get();
     let result = f();
     (result, LAUNCHES.get() - before)
+}
+
+/// Counts a copy from the device to the host.
+pub(super) fn note_copy() {
+    COPIES.set(COPIES.get() + 1);
+}
+
+/// How many copies from the device to the host there were on this thread.
+pub(super) fn copies() -> usize {
+    COPIES.get()
 }
 
 /// Whether there is a compiler, and so an emulator. Says so where there is none, and fails where one must be there.

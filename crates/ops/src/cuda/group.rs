@@ -151,8 +151,8 @@ impl<const CLASSES: usize> Plan<CLASSES> {
         g.each("group_classes", rows, a)?;
         let Pass { ids: order, before, .. } = g.pass(&classes.into_tensor(), None, rows, 0)?;
         // Digit d begins where all shorter digits end; class k is digit CLASSES − 1 − k.
-        let begins =
-            before.reshape((DIGITS, ()))?.narrow(1, 0, 1)?.contiguous()?.flatten_all()?.to_vec1::<u32>()?;
+        let begins = before.reshape((DIGITS, ()))?.narrow(1, 0, 1)?.flatten_all()?;
+        let begins = machine::read_back(&begins)?;
         let at_least: [u32; CLASSES] = std::array::from_fn(|k| begins[CLASSES - k]);
         let whole = at_least[0] as usize;
 
@@ -166,7 +166,7 @@ impl<const CLASSES: usize> Plan<CLASSES> {
             a.read(row_ptr).read(&cut).write(&mut counts).u32(num_cuts as u32).u32(longest);
             g.each("group_parts", num_cuts, a)?;
             let (first, total) = g.sums_before(&counts.into_tensor(), num_cuts)?;
-            (first, total.to_vec1::<u32>()?[0] as usize)
+            (first, machine::read_back(&total)?[0] as usize)
         };
         let (mut tasks, mut cuts) = (g.fresh(4 * (whole + num_parts))?, g.fresh(4 * num_cuts)?);
         let mut a = Arguments::default();

@@ -8,8 +8,9 @@ use self::common::{difference, numbers, random, with_gradients};
 use super::emulator::{emulated, is_here};
 use crate::{self as ops, Dropout, DynamicScoring, Extras, Result, reference};
 
-#[path = "../../tests/common/mod.rs"]
+#[path = "../../../tests/common/mod.rs"]
 pub(super) mod common;
+mod step;
 
 const TYPES: [(DType, f64); 4] =
     [(DType::F64, 1e-12), (DType::F32, 1e-5), (DType::F16, 4e-3), (DType::BF16, 3e-2)];
