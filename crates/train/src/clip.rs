@@ -182,6 +182,19 @@ mod tests {
         assert_eq!(values(&grads, &p), [3.0 * factor, 0.0, 4.0 * factor]);
     }
 
+    /// Types that the kernels do not know, and devices, go another way.
+    #[test]
+    fn half_precision_counts_like_all_others() {
+        let (mut p, mut grads) = setup();
+        let half = Tensor::new(&[2f32, -3.0], &Device::Cpu).unwrap().to_dtype(DType::F16).unwrap();
+        for _ in 0..2 {
+            let var = Var::from_tensor(&half).unwrap();
+            grads.insert(&var, half.clone());
+            p.insert(1, ("half".into(), var));
+        }
+        assert_eq!(grad_norm(&grads, &p).unwrap(), (25f64 + 2.0 * 13.0).sqrt());
+    }
+
     #[test]
     fn value_limits_each_element() {
         let (p, mut grads) = setup();
