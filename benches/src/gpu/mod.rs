@@ -3,6 +3,7 @@
 mod clock;
 mod report;
 mod step;
+mod structure;
 mod work;
 
 use std::path::PathBuf;
@@ -67,7 +68,7 @@ pub(crate) struct Row {
     pub(crate) heads: usize,
     pub(crate) channels: usize,
     pub(crate) dtype: String,
-    /// `fwd` or `fb`.
+    /// `fwd` or `fb`; `step` of training; `once` for each graph.
     pub(crate) pass: String,
     /// The median; none where it did not fit into memory or is not to be had.
     pub(crate) ms: Option<f64>,
@@ -122,6 +123,9 @@ fn measure(args: &Args, device: &Device) -> Result<Results> {
         if args.graphs {
             work::write_graph(&args.out.join("graphs"), size, &edges)?;
         }
+        let row = structure::row(size, &edges, device, (&clock, repetitions.min(5)))?;
+        eprintln!("{}", report::line(&row, copy_gb_s));
+        results.rows.push(row);
         for (heads, channels) in SHAPES {
             for kind in Kind::ALL {
                 for pass in Pass::ALL {

@@ -12,8 +12,8 @@
 //!
 //! [`EdgeIndex::from_batch`]: candle_geometric_graph::EdgeIndex::from_batch
 //!
-//! On the CPU the functions run kernels of their own, which give the same bits for any number of threads; on other
-//! devices they run the reference. Arguments are checked in the public functions, once; the graph was checked when
+//! On the CPU and on CUDA the functions run kernels of their own, which give the same bits on every run and for any number
+//! of threads; on other devices they run the reference. Arguments are checked in the public functions, once; the graph was checked when
 //! it was made.
 //!
 //! ```
