@@ -69,6 +69,7 @@ struct Node {
 
 #[derive(Serialize)]
 struct Layer {
+    name: Option<String>,
     source: Vec<u32>,
     destination: Vec<u32>,
     /// Head by head.
@@ -191,5 +192,10 @@ fn of_layer(layer: &Weights, nodes: &[u32]) -> Layer {
         ids.iter().map(|&e| round(alpha[e])).collect()
     };
     let (source, destination) = pairs.into_iter().unzip();
-    Layer { source, destination, alpha: (0..layer.heads()).map(head).collect() }
+    Layer {
+        name: layer.name().map(Into::into),
+        source,
+        destination,
+        alpha: (0..layer.heads()).map(head).collect(),
+    }
 }

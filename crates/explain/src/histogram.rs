@@ -62,8 +62,9 @@ pub fn entropy_histogram(layers: &[Statistics], heads: Heads, title: &str) -> Re
             Plot::Histogram(bars.with_color("#c3c8d2").with_legend("uniform: ln(in-degree)")),
             Plot::Line(outline.with_legend("attention")),
         ];
+        let name = layer.name().map_or_else(|| format!("layer {number}"), Into::into);
         let layout = Layout::auto_from_plots(&plots)
-            .with_title(format!("{title}: layer {number}, {which}"))
+            .with_title(format!("{title}: {name}, {which}"))
             .with_x_label("entropy of a node's attention, nats")
             .with_y_label(if times > 1 { "nodes, once for each head" } else { "nodes" })
             .with_legend_position(LegendPosition::OutsideRightTop)

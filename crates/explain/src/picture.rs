@@ -164,16 +164,19 @@ impl<'a> Picture<'a> {
 
     fn subtitle(&self, centre: Option<u32>, drawn: usize, total: usize) -> String {
         let heads = match (self.heads, self.weights.heads()) {
-            (_, 1) => "one head".to_string(),
-            (Heads::Mean, n) => format!("mean of {n} heads"),
-            (Heads::One(h), n) => format!("head {h} (of {n}, counted from 0)"),
+            _ if self.shades.is_some() => String::new(),
+            (_, 1) => "one head · ".to_string(),
+            (Heads::Mean, n) => format!("mean of {n} heads · "),
+            (Heads::One(h), n) => format!("head {h} (of {n}, counted from 0) · "),
         };
+        let layer = self.weights.name().filter(|_| self.shades.is_none());
+        let layer = layer.map_or_else(String::new, |name| format!("{name} · "));
         match centre {
             Some(c) if self.node_names.is_empty() => {
-                format!("{heads} · {drawn} of {total} nodes, around node {c}")
+                format!("{layer}{heads}{drawn} of {total} nodes, around node {c}")
             }
-            Some(c) => format!("{heads} · {drawn} of {total} nodes, around {}", self.name(c)),
-            None => format!("{heads} · {total} nodes"),
+            Some(c) => format!("{layer}{heads}{drawn} of {total} nodes, around {}", self.name(c)),
+            None => format!("{layer}{heads}{total} nodes"),
         }
     }
 

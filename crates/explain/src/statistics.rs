@@ -32,6 +32,7 @@ use crate::{Entropy, Result, Weights};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Statistics {
+    name: Option<String>,
     entropy: Entropy,
     in_degree: Vec<usize>,
     /// Per head and node, and of uniform attention per node; none between two sets of nodes.
@@ -122,7 +123,12 @@ impl Statistics {
         let to_self = (!edges.is_bipartite()).then(|| shares(&|_, _| true, &|j, i| j == i));
         let same_label =
             labels.map(|y| shares(&|j, i| j != i, &|j, i| j != i && y[j as usize] == y[i as usize]));
-        Ok(Self { entropy, in_degree, to_self, same_label })
+        Ok(Self { name: weights.name().map(Into::into), entropy, in_degree, to_self, same_label })
+    }
+
+    /// The name of the layer, if its weights have one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The entropies.

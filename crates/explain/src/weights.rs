@@ -13,6 +13,7 @@ pub struct Weights {
     edges: EdgeIndex,
     alpha: Vec<f32>,
     heads: usize,
+    name: Option<String>,
 }
 
 /// Which heads to look at.
@@ -45,7 +46,7 @@ impl Weights {
             let actual = format!("{a} at edge {}, head {}", i / heads, i % heads);
             return Err(invalid("finite weights of at least 0".into(), actual));
         }
-        Ok(Self { edges, alpha, heads })
+        Ok(Self { edges, alpha, heads, name: None })
     }
 
     /// The weights in a tensor `[E, H]` or `[E]` (one head) of any float type, on any device.
@@ -69,6 +70,16 @@ impl Weights {
             _ => alpha.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?,
         };
         Self::new(edges.clone(), host, heads)
+    }
+
+    /// The same with a name, for plots and pages; without one a layer is called by its number.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The edges.

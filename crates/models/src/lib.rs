@@ -58,7 +58,7 @@ pub use gps::{Gps, GpsConfig, GpsPooling};
 pub use graph_model::{GraphModel, Level};
 pub use graph_sage::{GraphSage, GraphSageConfig};
 pub use graph_transformer::{GraphTransformer, GraphTransformerConfig};
-pub use hetero::{Han, HanConfig, HeteroModel, HeteroModelConfig, Hgt, HgtConfig};
+pub use hetero::{Han, HanConfig, HeteroModel, HeteroModelConfig, Hgt, HgtConfig, TypedAttention};
 pub use inductive_gat::{InductiveGat, InductiveGatConfig, Skip};
 pub use inner_product::recon_loss;
 pub use mask_label::{LabelMasks, LabelMethod, MaskLabel, MaskLabelConfig};

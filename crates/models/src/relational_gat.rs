@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use candle_geometric_graph::Relations;
-use candle_geometric_nn::conv::{RgatConv, RgatConvConfig};
+use candle_geometric_nn::conv::{Attention, RgatConv, RgatConvConfig};
 use candle_geometric_nn::decoder::{
     ConvE, ConvEConfig, DistMult, DistMultConfig, Queries, Triples, logistic_loss, one_vs_all_loss,
 };
@@ -216,12 +216,35 @@ impl RelationalGat {
     /// # Errors
     /// If the graph does not have N nodes and 2R relations.
     pub fn encode(&self, graph: &Relations, mode: Mode<'_>) -> Result<Tensor> {
+        self.run(mode, |conv, z| Ok(conv.forward_t(z, graph, mode)?))
+    }
+
+    /// The attention of every layer over the facts of a graph and their inverses, in evaluation mode.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn attention(&self, graph: &Relations) -> Result<Vec<Attention>> {
+        let mut seen = Vec::with_capacity(self.convs.len());
+        self.run(Mode::Eval, |conv, z| {
+            let (out, attention) = conv.forward_with_attention(z, graph, None, Mode::Eval)?;
+            seen.push(attention);
+            Ok(out)
+        })?;
+        Ok(seen)
+    }
+
+    /// The embeddings after all layers, each of which `layer` runs.
+    fn run(
+        &self,
+        mode: Mode<'_>,
+        mut layer: impl FnMut(&RgatConv, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let mut z = match &self.decoder {
             Decoder::DistMult(decoder) => decoder.node_emb().clone(),
             Decoder::ConvE(decoder) => decoder.node_emb().clone(),
         };
         for (k, conv) in self.convs.iter().enumerate() {
-            let out = conv.forward_t(&dropout(&z, self.config.dropout, mode)?, graph, mode)?;
+            let out = layer(conv, &dropout(&z, self.config.dropout, mode)?)?;
             let out = if self.config.residual { (out + z)? } else { out };
             z = if k + 1 < self.convs.len() { Activation::Relu.forward(&out)? } else { out };
         }

@@ -1,8 +1,8 @@
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_geometric_graph::EdgeIndex;
 use candle_geometric_nn::aggr::{MaxAggregation, MeanAggregation};
 use candle_geometric_nn::conv::{Attention, GcnConv, GcnConvConfig};
-use candle_geometric_nn::pool::{PoolingGnn, SagPooling, SagPoolingConfig};
+use candle_geometric_nn::pool::{Pooled, PoolingGnn, SagPooling, SagPoolingConfig};
 use candle_geometric_nn::{Activation, Mode, graphs};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,46 @@ impl SagPoolNet {
     }
 }
 
+impl SagPoolNet {
+    /// The logits; `seen` is shown what each pooling leaves.
+    fn run(
+        &self,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        batch: EdgeIndex,
+        mode: Mode<'_>,
+        mut seen: impl FnMut(&Pooled) -> Result<()>,
+    ) -> Result<Tensor> {
+        let (mut x, mut edges, mut batch) = (x.clone(), edges.clone(), batch);
+        let conv = |conv: &GcnConv, x: &Tensor, edges: &EdgeIndex| -> Result<Tensor> {
+            Ok(Activation::Relu.forward(&conv.forward_t(x, edges, mode)?)?)
+        };
+        let mut all = Vec::with_capacity(LAYERS);
+        let read = match &self.pools {
+            Pools::Each(pools) => {
+                for (layer, pool) in self.convs.iter().zip(pools) {
+                    let h = conv(layer, &x, &edges)?;
+                    let pooled = pool.forward_t(&h, &edges, None, Some(&batch), mode)?;
+                    seen(&pooled)?;
+                    (x, edges, batch) = (pooled.x, pooled.edges, pooled.batch);
+                    all.push(readout(&x, &batch)?);
+                }
+                Tensor::stack(&all, 0)?.sum(0)?
+            }
+            Pools::Last(pool) => {
+                for layer in &self.convs {
+                    x = conv(layer, &x, &edges)?;
+                    all.push(x.clone());
+                }
+                let pooled = pool.forward_t(&Tensor::cat(&all, 1)?, &edges, None, Some(&batch), mode)?;
+                seen(&pooled)?;
+                readout(&pooled.x, &pooled.batch)?
+            }
+        };
+        self.head.forward(&read, mode)
+    }
+}
+
 /// max ‖ mean over the nodes of each graph.
 fn readout(x: &Tensor, batch: &EdgeIndex) -> Result<Tensor> {
     let max = MaxAggregation::default().forward(x, batch)?;
@@ -182,42 +222,35 @@ impl GraphModel for SagPoolNet {
     ) -> Result<Tensor> {
         no_edge_attr(MODEL, edge_attr)?;
         let nodes = edges.num_nodes().map_err(candle_geometric_nn::Error::from)?;
-        let (mut x, mut edges, mut batch) = (x.clone(), edges.clone(), graphs(MODEL, nodes, batch)?);
-        let conv = |conv: &GcnConv, x: &Tensor, edges: &EdgeIndex| -> Result<Tensor> {
-            Ok(Activation::Relu.forward(&conv.forward_t(x, edges, mode)?)?)
-        };
-        let mut seen = Vec::with_capacity(LAYERS);
-        let read = match &self.pools {
-            Pools::Each(pools) => {
-                for (layer, pool) in self.convs.iter().zip(pools) {
-                    let h = conv(layer, &x, &edges)?;
-                    let pooled = pool.forward_t(&h, &edges, None, Some(&batch), mode)?;
-                    (x, edges, batch) = (pooled.x, pooled.edges, pooled.batch);
-                    seen.push(readout(&x, &batch)?);
-                }
-                Tensor::stack(&seen, 0)?.sum(0)?
-            }
-            Pools::Last(pool) => {
-                for layer in &self.convs {
-                    x = conv(layer, &x, &edges)?;
-                    seen.push(x.clone());
-                }
-                let pooled = pool.forward_t(&Tensor::cat(&seen, 1)?, &edges, None, Some(&batch), mode)?;
-                readout(&pooled.x, &pooled.batch)?
-            }
-        };
-        self.head.forward(&read, mode)
+        self.run(x, edges, graphs(MODEL, nodes, batch)?, mode, |_| Ok(()))
     }
 
-    /// None: the scores of [`SagPooling`] say how much of a node is left, and are not weights that sum to 1.
+    /// For each pooling, how much of every node it leaves: |y| of eq. 3 for those that stay, 0 for all others, over the edges
+    /// of [`EdgeIndex::from_batch`] from the nodes to their graphs. Not a softmax: the weights of a graph do not sum to 1.
     fn attention(
         &self,
-        _: &Tensor,
-        _: &EdgeIndex,
-        _: Option<&Tensor>,
-        _: Option<&EdgeIndex>,
+        x: &Tensor,
+        edges: &EdgeIndex,
+        edge_attr: Option<&Tensor>,
+        batch: Option<&EdgeIndex>,
     ) -> Result<Vec<Attention>> {
-        Ok(vec![])
+        no_edge_attr(MODEL, edge_attr)?;
+        let nodes = edges.num_nodes().map_err(candle_geometric_nn::Error::from)?;
+        let batch = graphs(MODEL, nodes, batch)?;
+        // The nodes that are left, by their numbers in the beginning.
+        let (mut left, mut seen) = ((0..nodes as u32).collect::<Vec<_>>(), Vec::with_capacity(LAYERS));
+        self.run(x, edges, batch.clone(), Mode::Eval, |pooled| {
+            left = pooled.perm.iter().filter_map(|&k| left.get(k as usize).copied()).collect();
+            let mut alpha = vec![0f32; nodes];
+            let scores = pooled.score.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+            for (&node, score) in left.iter().zip(scores) {
+                alpha[node as usize] = score.abs();
+            }
+            let alpha = Tensor::from_vec(alpha, (nodes, 1), x.device())?;
+            seen.push(Attention { edges: batch.clone(), alpha });
+            Ok(())
+        })?;
+        Ok(seen)
     }
 }
 

@@ -60,7 +60,7 @@ pub use optim::{Optimizer, OptimizerConfig};
 pub use preprocess::{features, preprocess};
 pub use runs::{RunsOptions, RunsReport, Summary, TrainedRuns, train_runs};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleState};
-pub use task::{Answer, Measured, Recipe, Task, Tasks, Trainable};
+pub use task::{Answer, Attended, AttendedLayer, EdgeKinds, Measured, Recipe, Task, Tasks, Trainable};
 pub use tensorboard::EventWriter;
 pub use trainer::{CHECKPOINT, RunOptions, RunReport, Trained, Trainer, train_once};
 

@@ -214,7 +214,10 @@ fn memory_does_not_grow_from_step_to_step() {
         println!("{name}: {live} then {live_later} bytes, at most {peak} then {peak_later} more");
         // A thread of the pool that had no work before keeps a buffer of 1 MiB; 15 steps that keep an array have 60.
         let late = 2usize << 20;
-        assert!(live_later <= live + late as isize, "{name}: {live} bytes after 5 steps, {live_later} after 20");
+        assert!(
+            live_later <= live + late as isize,
+            "{name}: {live} bytes after 5 steps, {live_later} after 20"
+        );
         assert!(peak_later <= peak + late, "{name}: steps took {peak} bytes, later {peak_later}");
     }
 }

@@ -7,13 +7,13 @@ use candle_geometric::data::Dataset;
 use candle_geometric::explain::{Bond, Weights};
 use candle_geometric::graph::EdgeIndex;
 use candle_geometric::models::zoo::Family;
-use candle_geometric::models::{Level, Pretrained};
+use candle_geometric::models::{Configuration, HeteroModelConfig, KnowledgeModelConfig, Level, Pretrained};
 use candle_geometric::nn::conv::Attention;
-use candle_geometric::train::{features, preprocess};
+use candle_geometric::train::{AttendedLayer, EdgeKinds, Trainable, features, preprocess};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
-use super::task::{Task, data_of, family, load_model};
+use super::task::{Prepared, Task, data_of, family, load_model, prepare};
 
 /// A graph, and the attention of a model over it.
 pub(crate) struct Seen {
@@ -28,7 +28,15 @@ pub(crate) struct Seen {
     pub(crate) predicted: Option<Vec<u32>>,
     pub(crate) truth: Option<Vec<u32>>,
     pub(crate) class_names: Vec<String>,
+    /// The name of every node, or none.
+    pub(crate) node_names: Vec<String>,
+    /// Of every layer that is one of several types of edges: how much of the result it makes.
+    pub(crate) shares: Vec<Option<f64>>,
+    /// What kinds of edges all layers attend over.
+    pub(crate) kinds: Option<EdgeKinds>,
     pub(crate) molecule: Option<Atoms>,
+    /// The edges of a graph that is one of many.
+    pub(crate) graph: Option<EdgeIndex>,
 }
 
 /// The atoms and bonds of a graph that is a molecule.
@@ -47,11 +55,14 @@ impl Seen {
         graph: Option<usize>,
         device: &Device,
     ) -> Result<Self> {
-        if family(spec)? != Family::Graph {
-            let error = "attends over graphs with types of nodes and edges, or over facts";
-            return Err(anyhow!("{spec} {error}: expected a model over one kind of node")).hint(format!(
-                "`candle-geometric run {spec}` shows what it says; `list` shows other models"
-            ));
+        let of_types = match family(spec)? {
+            Family::Graph => None,
+            Family::Hetero => Some(Self::of_types::<HeteroModelConfig>(spec, folder, device)?),
+            Family::Knowledge => Some(Self::of_types::<KnowledgeModelConfig>(spec, folder, device)?),
+        };
+        if let Some(seen) = of_types {
+            ensure!(graph.is_none(), "--graph: {spec} is a model of one graph");
+            return seen.with_attention();
         }
         let model: Pretrained = load_model(spec, device)?;
         let task = match model.model.level() {
@@ -72,6 +83,18 @@ impl Seen {
         seen.with_attention()
     }
 
+    /// What a node is called.
+    pub(crate) fn node(&self, node: u32) -> String {
+        self.node_names.get(node as usize).cloned().unwrap_or_else(|| format!("node {node}"))
+    }
+
+    /// The weight of every node as the mean over all looks of the graph at them, if there are any.
+    pub(crate) fn mean_readout(&self) -> Option<Vec<f64>> {
+        let looks = self.readout.len() as f64;
+        let nodes = self.readout.first()?.len();
+        Some((0..nodes).map(|i| self.readout.iter().map(|look| look[i]).sum::<f64>() / looks).collect())
+    }
+
     /// Checks that there is anything to see.
     fn with_attention(self) -> Result<Self> {
         if self.layers.is_empty() && self.readout.is_empty() {
@@ -79,6 +102,37 @@ impl Seen {
                 .hint("`candle-geometric list` shows models with attention, such as gat-cora");
         }
         Ok(self)
+    }
+
+    /// A model of one graph with types of edges.
+    fn of_types<C: Configuration>(spec: &str, folder: Option<&Path>, device: &Device) -> Result<Self>
+    where
+        Dataset: Trainable<C>,
+    {
+        let Prepared { pretrained, task } = prepare::<C>(spec, folder, device)?;
+        let labels = &pretrained.entry.task.labels;
+        let mut seen = Self::new(&pretrained.name, pretrained.entry.data.name.clone(), &[])?;
+        let Some(attended) = task.attended(&pretrained.model, labels)? else { return Ok(seen) };
+        let several = attended.layers.last().is_some_and(|last| last.layer > 0);
+        for AttendedLayer { layer, edges, share, attention, kinds } in attended.layers {
+            let weights = Weights::from_tensor(&attention.edges, &attention.alpha)?;
+            seen.layers.push(match edges {
+                Some(edges) if several => weights.named(format!("layer {layer}, {edges}")),
+                Some(edges) => weights.named(edges),
+                None => weights,
+            });
+            seen.shares.push(share);
+            seen.kinds = kinds;
+        }
+        // Where nothing is classified, the labels are the nodes.
+        let class_names = if attended.predicted.is_some() { labels.clone() } else { Vec::new() };
+        Ok(Self {
+            predicted: attended.predicted,
+            truth: attended.truth,
+            node_names: attended.node_names,
+            class_names,
+            ..seen
+        })
     }
 
     /// A classifier of nodes.
@@ -90,7 +144,7 @@ impl Seen {
             predicted: Some(task.predictions()?),
             truth: Some(task.truth.clone()),
             class_names: task.model.entry.task.labels.clone(),
-            ..Self::new(&task.model, task.dataset.name.clone(), &attention)?
+            ..Self::new(&task.model.name, task.dataset.name.clone(), &attention)?
         })
     }
 
@@ -104,7 +158,7 @@ impl Seen {
         Ok(Self {
             truth: dataset.labels().ok(),
             class_names: dataset.class_names.clone(),
-            ..Self::new(&model, dataset.name.clone(), &attention)?
+            ..Self::new(&model.name, dataset.name.clone(), &attention)?
         })
     }
 
@@ -127,10 +181,10 @@ impl Seen {
         let (edges, readout) = (batch.structure.edges(), batch.structure.readout());
         let attention = model.model.attention(&x, edges, edge_attr.as_ref(), Some(readout))?;
         let name = format!("{}, graph {index}", dataset.name);
-        Ok(Self { molecule, ..Self::new(&model, name, &attention)? })
+        Ok(Self { molecule, graph: Some(edges.clone()), ..Self::new(&model.name, name, &attention)? })
     }
 
-    fn new(model: &Pretrained, data: String, attention: &[Attention]) -> Result<Self> {
+    fn new(model: &str, data: String, attention: &[Attention]) -> Result<Self> {
         let (mut layers, mut readout) = (Vec::new(), Vec::new());
         for a in attention {
             let weights = Weights::from_tensor(&a.edges, &a.alpha)?;
@@ -145,14 +199,18 @@ impl Seen {
             }
         }
         Ok(Self {
-            model: model.name.clone(),
+            model: model.into(),
             data,
+            shares: vec![None; layers.len()],
+            kinds: None,
             layers,
             readout,
             predicted: None,
             truth: None,
             class_names: Vec::new(),
+            node_names: Vec::new(),
             molecule: None,
+            graph: None,
         })
     }
 }

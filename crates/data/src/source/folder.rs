@@ -4,13 +4,17 @@ use super::checksum;
 use crate::registry::DatasetInfo;
 use crate::{Error, Result};
 
-/// Reads the files of `dataset` from below `root`.
+/// Reads the files of `dataset` from below `root`: there, in the folder of its format or in one of its name; with the folders
+/// of a file's name, or without the outer or all of them. Checksums tell the right files from others.
 pub(super) fn read(root: &Path, dataset: &DatasetInfo) -> Result<Vec<Vec<u8>>> {
     let places = [root.join(dataset.folder), root.join(dataset.name), root.to_path_buf()];
     let found: Vec<Option<PathBuf>> = dataset
         .files
         .iter()
-        .map(|file| places.iter().map(|place| place.join(file.name)).find(|path| path.is_file()))
+        .map(|file| {
+            let ends = ends(file.name).flat_map(|end| places.iter().map(move |place| place.join(end)));
+            ends.into_iter().find(|path| path.is_file())
+        })
         .collect();
     let missing = dataset.files.iter().zip(&found).filter(|(_, path)| path.is_none());
     let wanted: Vec<String> = missing.map(|(file, _)| dataset.url(file)).collect();
@@ -35,4 +39,9 @@ pub(super) fn read(root: &Path, dataset: &DatasetInfo) -> Result<Vec<Vec<u8>>> {
         }
     };
     dataset.files.iter().zip(found.into_iter().flatten()).map(read).collect()
+}
+
+/// `a/b/c`, `b/c` and `c`.
+fn ends(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(name).chain(name.match_indices('/').map(|(slash, _)| &name[slash + 1..]))
 }

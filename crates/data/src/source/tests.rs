@@ -47,6 +47,20 @@ fn a_folder_is_searched_in_three_places() {
     }
 }
 
+/// Who has the files has them in some folder, not always in those of the registry.
+#[test]
+fn the_folders_of_a_name_may_be_missing() {
+    let [(_, contents), _] = FILES;
+    let file = FileInfo { name: "outer/inner/a.x", ..info().files[0] };
+    let info = DatasetInfo { files: Box::leak(Box::new([file])), ..info() };
+    for place in ["outer/inner", "inner", "", "some-format/outer/inner", "some-format", "made/inner"] {
+        let root = tempdir().unwrap();
+        write(&root.path().join(place), &FILES[..1]);
+        let read = Source::Folder(root.path().into()).read(&info).unwrap();
+        assert_eq!(read, [contents.to_vec()], "{place}");
+    }
+}
+
 #[test]
 fn what_a_folder_lacks_is_listed() {
     let root = tempdir().unwrap();

@@ -1,6 +1,7 @@
 use candle_core::Tensor;
-use candle_geometric_graph::HeteroGraph;
+use candle_geometric_graph::{EdgeType, HeteroGraph};
 use candle_geometric_nn::Mode;
+use candle_geometric_nn::conv::Attention;
 use candle_geometric_nn::hetero::NodeTensors;
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -37,11 +38,37 @@ pub trait HeteroModel: Send + Sync {
     /// # Errors
     /// If a shape does not fit, features of a type are missing, or the graph has a type that the model does not know.
     fn forward(&self, x: &NodeTensors, graph: &HeteroGraph, mode: Mode<'_>) -> Result<Tensor>;
+
+    /// The attention of every layer over every type of edges, in evaluation mode, first layer first; none for a model whose
+    /// attention is not one for each type.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn attention(&self, _x: &NodeTensors, _graph: &HeteroGraph) -> Result<Vec<TypedAttention>> {
+        Ok(vec![])
+    }
+}
+
+/// The weights that a layer gave to the edges of one type.
+#[derive(Debug, Clone)]
+pub struct TypedAttention {
+    /// The layer, counted from 0.
+    pub layer: usize,
+    /// The type of the edges.
+    pub edge_type: EdgeType,
+    /// α over the edges of this type.
+    pub attention: Attention,
+    /// β, how much of the result this type makes among those that end in the same type of nodes: they sum to 1.
+    pub share: f64,
 }
 
 impl HeteroModel for Han {
     fn forward(&self, x: &NodeTensors, graph: &HeteroGraph, mode: Mode<'_>) -> Result<Tensor> {
         self.forward(x, graph, mode)
+    }
+
+    fn attention(&self, x: &NodeTensors, graph: &HeteroGraph) -> Result<Vec<TypedAttention>> {
+        self.attention(x, graph)
     }
 }
 

@@ -1,11 +1,13 @@
-use candle_core::Tensor;
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Tensor};
 use candle_geometric_graph::HeteroGraph;
 use candle_geometric_nn::hetero::{HanConv, HanConvConfig, Metadata, NodeTensors, TypedChannels};
 use candle_geometric_nn::{Linear, Mode};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::{check_types, classify};
+use super::{TypedAttention, check_types, classify};
 use crate::basic_gnn::{check_sizes, one};
 use crate::{Error, Result};
 
@@ -175,6 +177,29 @@ impl Han {
     /// As [`forward`](Self::forward).
     pub fn semantic_attention(&self, x: &NodeTensors, graph: &HeteroGraph) -> Result<Vec<NodeTensors>> {
         Ok(self.run(x, graph, Mode::Eval)?.1)
+    }
+
+    /// The weights α of every type of edges with the weight β of the type, in every layer, in evaluation mode.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn attention(&self, x: &NodeTensors, graph: &HeteroGraph) -> Result<Vec<TypedAttention>> {
+        let (mut x, mut seen) = (x.clone(), Vec::new());
+        for (layer, conv) in self.convs.iter().enumerate() {
+            let (next, mut alpha, beta) = conv.forward_with_attention(&x, graph, Mode::Eval)?;
+            x = next;
+            let mut shares = BTreeMap::new();
+            for (name, beta) in &beta {
+                shares.insert(name, beta.to_dtype(DType::F64)?.to_vec1::<f64>()?.into_iter());
+            }
+            for (edge_type, _) in graph.edges() {
+                let share = shares.get_mut(&edge_type.destination).and_then(Iterator::next);
+                if let (Some(attention), Some(share)) = (alpha.remove(edge_type), share) {
+                    seen.push(TypedAttention { layer, edge_type: edge_type.clone(), attention, share });
+                }
+            }
+        }
+        Ok(seen)
     }
 
     fn run(

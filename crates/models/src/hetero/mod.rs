@@ -4,7 +4,7 @@ mod config;
 mod han;
 mod hgt;
 
-pub use config::{HeteroModel, HeteroModelConfig};
+pub use config::{HeteroModel, HeteroModelConfig, TypedAttention};
 pub use han::{Han, HanConfig};
 pub use hgt::{Hgt, HgtConfig};
 

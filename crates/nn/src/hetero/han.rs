@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Metadata, NodeTensors, TypedChannels, check_edges, check_nodes, head_channels};
 use crate::config;
-use crate::conv::{HeadVectors, check_numbers, check_slope};
+use crate::conv::{Attention, HeadVectors, check_numbers, check_slope};
 use crate::{Linear, Mode, Result, init};
 
 const LAYER: &str = "HanConv";
@@ -151,6 +151,32 @@ impl HanConv {
         graph: &HeteroGraph,
         mode: Mode,
     ) -> Result<(NodeTensors, NodeTensors)> {
+        self.run(x, graph, mode, None)
+    }
+
+    /// As [`forward_with_semantic_attention`](Self::forward_with_semantic_attention), and with the weights α (before dropout)
+    /// of every type of edges.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_with_attention(
+        &self,
+        x: &NodeTensors,
+        graph: &HeteroGraph,
+        mode: Mode,
+    ) -> Result<(NodeTensors, BTreeMap<EdgeType, Attention>, NodeTensors)> {
+        let mut alpha = BTreeMap::new();
+        let (out, beta) = self.run(x, graph, mode, Some(&mut alpha))?;
+        Ok((out, alpha, beta))
+    }
+
+    fn run(
+        &self,
+        x: &NodeTensors,
+        graph: &HeteroGraph,
+        mode: Mode,
+        mut alpha: Option<&mut BTreeMap<EdgeType, Attention>>,
+    ) -> Result<(NodeTensors, NodeTensors)> {
         check_edges(LAYER, graph, &self.config.metadata)?;
         let x = check_nodes(LAYER, x, graph, |name| self.channels.get(name).copied())?;
         let mut h = BTreeMap::new();
@@ -159,21 +185,22 @@ impl HanConv {
                 h.insert(name, proj.forward(x)?);
             }
         }
+        let slope = self.config.negative_slope;
         let mut of_types = BTreeMap::<&str, Vec<Tensor>>::new();
         for (edge_type, edges) in graph.edges() {
             let ends = (h.get(edge_type.source.as_str()), h.get(edge_type.destination.as_str()));
             let (Some([a_src, a_dst]), (Some(src), Some(dst))) = (self.vectors.get(edge_type), ends) else {
                 continue; // checked above
             };
-            let out = ops::additive_attention(
-                src,
-                &a_src.scores(src)?,
-                Some(&a_dst.scores(dst)?),
-                None,
-                edges,
-                self.config.negative_slope,
-                mode.dropout(self.config.dropout),
-            )?;
+            let (src_scores, dst_scores) = (a_src.scores(src)?, a_dst.scores(dst)?);
+            if let Some(all) = &mut alpha {
+                let alpha =
+                    ops::additive_attention_weights(&src_scores, Some(&dst_scores), None, edges, slope)?;
+                all.insert(edge_type.clone(), Attention { edges: edges.clone(), alpha });
+            }
+            let dropout = mode.dropout(self.config.dropout);
+            let out =
+                ops::additive_attention(src, &src_scores, Some(&dst_scores), None, edges, slope, dropout)?;
             of_types.entry(&edge_type.destination).or_default().push(ops::relu(&out)?);
         }
         let (mut out, mut attention) = (NodeTensors::new(), NodeTensors::new());

@@ -8,11 +8,13 @@ use candle_geometric_data::HeteroDataset;
 use candle_geometric_graph::rng::Generator;
 use candle_geometric_graph::{EdgeType, HeteroGraph};
 use candle_geometric_models::{
-    Configuration, HeteroModel, HeteroModelConfig, Metapaths, MetricKind, Protocol, TaskKind,
+    Configuration, HeteroModel, HeteroModelConfig, Metapaths, MetricKind, Protocol, TaskKind, TypedAttention,
 };
 use candle_geometric_nn::Mode;
 
-use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths};
+use super::{
+    Answer, Attended, AttendedLayer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths,
+};
 use crate::config::LossKind;
 use crate::metrics::macro_f1;
 use crate::{MaskedLoss, Result, Targets, preprocess};
@@ -37,8 +39,8 @@ impl Trainable<HeteroModelConfig> for HeteroDataset {
             };
             Ok((name.clone(), x.to_dtype(DType::F32)?.to_device(device)?))
         };
-        let known = self.x.iter().filter(|(name, _)| graph.num_nodes(name).is_some());
-        let x: BTreeMap<String, Tensor> = known.map(prepare).collect::<Result<_>>()?;
+        let of_graph = self.x.iter().filter(|(name, _)| graph.num_nodes(name).is_some());
+        let x: BTreeMap<String, Tensor> = of_graph.map(prepare).collect::<Result<_>>()?;
         let one_class = self.y.rank() == 1;
         let (losses, metrics) = if one_class {
             ([LossKind::CrossEntropy], [MetricKind::Accuracy, MetricKind::MicroF1])
@@ -52,7 +54,8 @@ impl Trainable<HeteroModelConfig> for HeteroDataset {
         } else {
             Targets::labels(&self.y.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?, classes)?
         };
-        let inputs = Arc::new(Inputs { graph, x });
+        let inputs =
+            Arc::new(Inputs { graph, x, target: self.target.clone(), all_known: known(self).all(|k| k) });
         let (data, protocol) = (self.clone(), recipe.protocol);
         Ok(Tasks::new(self.class_names.clone(), move |seed| {
             let data = match protocol {
@@ -86,16 +89,25 @@ fn along_metapaths(data: &HeteroDataset, metapaths: &Metapaths) -> Result<Hetero
     Ok(HeteroGraph::new([(target, nodes)], edges.collect::<Result<Vec<_>>>()?)?)
 }
 
-/// The classes, with 0 where a node is in no mask and its label means nothing.
-fn known_classes(data: &HeteroDataset) -> Result<Vec<u32>> {
+/// Of every node, whether it is in a mask: else its label means nothing.
+fn known(data: &HeteroDataset) -> impl Iterator<Item = bool> {
     let masks = data.train_mask.iter().zip(&data.val_mask).zip(&data.test_mask);
+    masks.map(|((a, b), c)| *a || *b || *c)
+}
+
+/// The classes, with 0 where they are not known.
+fn known_classes(data: &HeteroDataset) -> Result<Vec<u32>> {
     let labels = data.y.to_dtype(DType::U32)?.to_vec1::<u32>()?.into_iter();
-    Ok(labels.zip(masks).map(|(label, ((a, b), c))| if *a || *b || *c { label } else { 0 }).collect())
+    Ok(labels.zip(known(data)).map(|(label, known)| if known { label } else { 0 }).collect())
 }
 
 /// What a model is given.
 struct Inputs {
     graph: HeteroGraph,
+    /// The type of the nodes that have classes.
+    target: String,
+    /// Whether the class of every one of them is known.
+    all_known: bool,
     x: BTreeMap<String, Tensor>,
 }
 
@@ -140,6 +152,33 @@ impl Task<Model> for Nodes {
     fn answers(&self, model: &Model, names: &[String]) -> Result<Vec<Answer>> {
         let part = self.test.as_ref().unwrap_or(&self.val);
         answers::of_targets(&self.inputs.run(model, Mode::Eval)?, part.targets(), part.rows(), names)
+    }
+
+    fn attended(&self, model: &Model, _: &[String]) -> Result<Option<Attended>> {
+        let of_type = |seen: TypedAttention| AttendedLayer {
+            layer: seen.layer,
+            edges: Some(seen.edge_type.relation),
+            share: Some(seen.share),
+            attention: seen.attention,
+            kinds: None,
+        };
+        // Between the nodes that the model tells the classes of.
+        let target = self.inputs.target.as_str();
+        let among =
+            |seen: &TypedAttention| [&seen.edge_type.source, &seen.edge_type.destination] == [target; 2];
+        let seen = model.attention(&self.inputs.x, &self.inputs.graph)?.into_iter().filter(among);
+        let layers: Vec<_> = seen.map(of_type).collect();
+        let Targets::Classes { labels, .. } = self.train.targets() else { return Ok(None) };
+        if layers.is_empty() {
+            return Ok(None);
+        }
+        let predicted = self.inputs.run(model, Mode::Eval)?.argmax(1)?.to_dtype(DType::U32)?.to_vec1()?;
+        Ok(Some(Attended {
+            layers,
+            predicted: Some(predicted),
+            truth: self.inputs.all_known.then(|| labels.to_vec()),
+            node_names: Vec::new(),
+        }))
     }
 
     fn more(&self, model: &Model) -> Result<Vec<(MetricKind, f64)>> {

@@ -3,6 +3,7 @@
 //! A task gives the losses of an epoch and says how good a model is; the [trainer](crate::Trainer) does the rest, whatever the task.
 
 mod answers;
+mod attended;
 mod graphs;
 mod hetero;
 mod links;
@@ -20,6 +21,7 @@ use candle_geometric_models::{
 };
 
 pub use answers::Answer;
+pub use attended::{Attended, AttendedLayer, EdgeKinds};
 pub use nodes::node_split;
 
 use crate::config::{LossKind, TrainConfig};
@@ -68,6 +70,16 @@ pub trait Task<M>: Send + Sync {
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
     fn answers(&self, model: &M, names: &[String]) -> Result<Vec<Answer>>;
+
+    /// What the model attends to in the data, where that is one graph whose nodes have names or types; none otherwise, or where
+    /// the model has no such attention. `names` as in [`answers`](Self::answers).
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    fn attended(&self, model: &M, names: &[String]) -> Result<Option<Attended>> {
+        let _ = (model, names);
+        Ok(None)
+    }
 }
 
 /// How good a model is on the parts of the data.

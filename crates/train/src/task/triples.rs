@@ -12,7 +12,10 @@ use candle_geometric_models::{
 };
 use candle_geometric_nn::Mode;
 
-use super::{Answer, Measured, Recipe, Task, Tasks, Trainable, answers, check_widths};
+use super::{
+    Answer, Attended, AttendedLayer, EdgeKinds, Measured, Recipe, Task, Tasks, Trainable, answers,
+    check_widths,
+};
 use crate::ranking::{KnownTriples, Ranking, filtered_ranks};
 use crate::{Error, Evaluation, Result};
 
@@ -150,6 +153,20 @@ impl Task<RelationalGat> for Arc<Triples> {
         let r = self.rank(model, &z, &self.test)?;
         let hits = [r.hits_at_1, r.hits_at_3, r.hits_at_10];
         Ok([MetricKind::Hits1, MetricKind::Hits3, MetricKind::Hits10].into_iter().zip(hits).collect())
+    }
+
+    fn attended(&self, model: &RelationalGat, names: &[String]) -> Result<Option<Attended>> {
+        let kinds = EdgeKinds { names: self.relations.clone(), of_edge: self.graph.edge_type().to_vec() };
+        let of_layer = |(layer, attention)| AttendedLayer {
+            layer,
+            edges: None,
+            share: None,
+            attention,
+            kinds: Some(kinds.clone()),
+        };
+        let layers = model.attention(&self.graph)?.into_iter().enumerate().map(of_layer).collect();
+        let node_names = names.to_vec();
+        Ok(Some(Attended { layers, predicted: None, truth: None, node_names }))
     }
 
     /// The best answer that is not already known to be another one, with the rank of the true one.

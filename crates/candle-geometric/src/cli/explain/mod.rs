@@ -1,15 +1,17 @@
 //! `candle-geometric explain`.
 
+mod report;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use candle_geometric::explain::{
-    Explorer, HeadStatistics, Heads, Molecule, Picture, Statistics, Weights, entropy_histogram, heads_csv,
-    nodes_csv, rollout,
+    Explorer, Heads, Molecule, Picture, Statistics, Weights, entropy_histogram, heads_csv, nodes_csv,
 };
+use candle_geometric::graph::EdgeIndex;
 use clap::Args;
-use serde::Serialize;
+use report::Report;
 
 use super::Verdict;
 use super::device::DeviceName;
@@ -33,7 +35,8 @@ use super::seen::Seen;
   attention.svg, .png              the graph, or the surroundings of a node, edges coloured by attention
   attention.html                   the same to explore: every layer and head, search, threshold; one file, no network
   rollout.svg, .png                with --node: where what the node knows comes from, through all layers
-  molecule.svg, .png               with atoms weighted by the readout's attention")]
+  readout.svg, .png                the graph with nodes weighted by how the graph looks at them, or how long pooling keeps them
+  molecule.svg, .png               the same for a molecule, as the chemist draws it")]
 pub(crate) struct Explain {
     /// A model of the zoo (see `list`), a folder with a config.json, or owner/repo on the Hub
     model: String,
@@ -58,42 +61,12 @@ pub(crate) struct Explain {
     /// The head of the pictures, counted from 0 [default: the mean of all]
     #[arg(long, value_name = "N")]
     head: Option<usize>,
-    /// The most nodes to draw
-    #[arg(long, value_name = "N", default_value_t = 80)]
-    max_nodes: usize,
+    /// The most nodes to draw [default: 80, or 40 where nodes have names]
+    #[arg(long, value_name = "N")]
+    max_nodes: Option<usize>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// What `--json` prints and `statistics.json` holds.
-#[derive(Serialize)]
-struct Report<'a> {
-    model: &'a str,
-    data: &'a str,
-    layers: Vec<Layer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rollout: Option<Rollout>,
-    /// The weight of every node in the last look of the graph at its nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    readout: Option<&'a [f64]>,
-}
-
-#[derive(Serialize)]
-struct Layer {
-    layer: usize,
-    edges: usize,
-    /// None if the attention is not one of nodes to their neighbours.
-    heads: Option<Vec<HeadStatistics>>,
-}
-
-/// Where what a node knows comes from, the largest share first.
-#[derive(Serialize)]
-struct Rollout {
-    node: u32,
-    /// The share that passes by each layer.
-    residual: f64,
-    shares: Vec<(u32, f64)>,
 }
 
 impl Explain {
@@ -109,7 +82,7 @@ impl Explain {
                 per_node.then(|| Statistics::new(weights, seen.truth.as_deref())).transpose()
             })
             .collect::<candle_geometric::explain::Result<Vec<_>>>()?;
-        let report = self.report(&seen, &statistics)?;
+        let report = Report::of(&seen, &statistics, self.node)?;
         let written = match &out {
             Some(out) => self.write(out, &seen, &statistics, &report)?,
             None => Vec::new(),
@@ -118,7 +91,7 @@ impl Explain {
             screen.json(&report)?;
             return Ok(Verdict::Good);
         }
-        print(screen, &report)?;
+        report.print(screen, &seen)?;
         match &out {
             Some(out) => writeln!(screen, "\nwrote {} to {}", written.join(", "), out.path().display())?,
             None => {
@@ -148,23 +121,13 @@ impl Explain {
         self.layer.map_or_else(|| seen.layers.last(), |layer| seen.layers.get(layer))
     }
 
-    fn heads(&self) -> Heads {
-        self.head.map_or(Heads::Mean, Heads::One)
+    /// Names stand below nodes that leave them room.
+    fn max_nodes(&self, seen: &Seen) -> usize {
+        self.max_nodes.unwrap_or(if seen.node_names.is_empty() { 80 } else { 40 })
     }
 
-    fn report<'a>(&self, seen: &'a Seen, statistics: &[Option<Statistics>]) -> Result<Report<'a>> {
-        let layer = |(layer, (weights, statistics)): (usize, (&Weights, &Option<Statistics>))| Layer {
-            layer,
-            edges: weights.edges().num_edges(),
-            heads: statistics.as_ref().map(Statistics::heads),
-        };
-        let layers = seen.layers.iter().zip(statistics).enumerate().map(layer).collect();
-        let rollout = match self.node {
-            Some(node) if statistics.iter().all(Option::is_some) => Some(of_node(seen, node)?),
-            _ => None,
-        };
-        let readout = seen.readout.last().map(Vec::as_slice);
-        Ok(Report { model: &seen.model, data: &seen.data, layers, rollout, readout })
+    fn heads(&self) -> Heads {
+        self.head.map_or(Heads::Mean, Heads::One)
     }
 
     fn write(
@@ -193,8 +156,9 @@ impl Explain {
                 predicted: seen.predicted.as_deref(),
                 truth: seen.truth.as_deref(),
                 class_names: &seen.class_names,
+                node_names: &seen.node_names,
                 centre: self.node,
-                max_nodes: self.max_nodes,
+                max_nodes: self.max_nodes(seen),
                 ..Picture::new(weights)
             };
             let drawing = picture.draw()?;
@@ -205,6 +169,7 @@ impl Explain {
                 predicted: seen.predicted.as_deref(),
                 truth: seen.truth.as_deref(),
                 class_names: &seen.class_names,
+                node_names: &seen.node_names,
                 centre: None,
                 ..Explorer::new(&seen.layers)
             };
@@ -215,13 +180,24 @@ impl Explain {
                 for &(node, share) in &rollout.shares {
                     shades[node as usize] = share;
                 }
-                let title = format!("Where node {} of {} has its knowledge from", rollout.node, seen.data);
+                let title =
+                    format!("Where {} of {} has its knowledge from", seen.node(rollout.node), seen.data);
                 let drawing =
                     Picture { title, shades: Some(&shades), heads: Heads::Mean, ..picture }.draw()?;
                 out.write("rollout.svg", drawing.to_svg().as_bytes())?;
                 out.write("rollout.png", &drawing.to_png(2.0)?)?;
                 written.push("rollout.svg and .png");
             }
+        }
+        if let (None, Some(graph), Some(shades)) = (&seen.molecule, &seen.graph, seen.mean_readout()) {
+            let weights = uniform(graph)?;
+            let title = format!("What {} looks at in {}", seen.model, seen.data);
+            let drawing =
+                Picture { title, shades: Some(&shades), max_nodes: self.max_nodes(seen), ..Picture::new(&weights) }
+                    .draw()?;
+            out.write("readout.svg", drawing.to_svg().as_bytes())?;
+            out.write("readout.png", &drawing.to_png(2.0)?)?;
+            written.push("readout.svg and .png");
         }
         if let (Some(atoms), Some(weights)) = (&seen.molecule, seen.readout.last()) {
             let molecule = Molecule {
@@ -241,74 +217,7 @@ impl Explain {
     }
 }
 
-/// The rollout at a node through all layers. Layers without self-loops add what the node had before in other ways: half of it,
-/// as in the paper.
-fn of_node(seen: &Seen, node: u32) -> Result<Rollout> {
-    let loops = |w: &Weights| {
-        let mut own: Vec<u32> = w.edges().iter().filter(|(a, b)| a == b).map(|(a, _)| a).collect();
-        own.sort_unstable();
-        own.dedup();
-        own.len() == w.edges().num_src()
-    };
-    let residual = if seen.layers.iter().all(loops) { 0.0 } else { 0.5 };
-    let all = rollout(&seen.layers, node, Heads::Mean, residual)?;
-    let mut shares: Vec<(u32, f64)> = (0..).zip(all).filter(|(_, share)| *share > 0.0).collect();
-    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Ok(Rollout { node, residual, shares })
-}
-
-fn print(screen: &mut Screen, report: &Report<'_>) -> Result<()> {
-    let heading = format!("Attention of {} on {}", report.model, report.data);
-    writeln!(screen, "{}\n", screen.title(&heading))?;
-    let mut rows = Vec::new();
-    for layer in &report.layers {
-        let Some(heads) = &layer.heads else {
-            let text = format!(
-                "layer {}: {} edges; its weights are not those of nodes over their neighbours, so there is no entropy per node",
-                layer.layer, layer.edges
-            );
-            writeln!(screen, "{text}")?;
-            continue;
-        };
-        for h in heads {
-            let share = |s: Option<candle_geometric::explain::Share>| {
-                s.map_or_else(|| "-".into(), |s| format!("{:.3} / {:.3}", s.attention, s.uniform))
-            };
-            rows.push(vec![
-                layer.layer.to_string(),
-                h.head.to_string(),
-                format!("{:.3} / {:.3}", h.entropy, h.max_entropy),
-                h.relative_entropy.map_or_else(|| "-".into(), |r| format!("{r:.3}")),
-                format!("{:.2} / {:.2}", h.effective_neighbors, h.in_degree),
-                share(h.self_attention),
-                share(h.same_label),
-            ]);
-        }
-    }
-    if !rows.is_empty() {
-        let header = ["layer", "head", "entropy", "ratio", "neighbours", "to self", "to its label"];
-        screen.table(&header, rows, &[0, 1, 2, 3, 4, 5, 6])?;
-        let text = "means over nodes, each beside that of uniform attention; neighbours: effective number / in-degree;\n\
-            to its label: of the attention to others, the share along edges between nodes of one label";
-        writeln!(screen, "{}", screen.faint(text))?;
-    }
-    if let Some(rollout) = &report.rollout {
-        let title =
-            format!("\nrollout: where node {} has its knowledge from, through all layers", rollout.node);
-        writeln!(screen, "{}", screen.title(&title))?;
-        let rows = rollout.shares.iter().take(10).map(|(n, s)| vec![n.to_string(), format!("{s:.4}")]);
-        screen.table(&["node", "share"], rows.collect(), &[0, 1])?;
-        if rollout.residual > 0.0 {
-            let text = format!("with a share of {} that passes by each layer", rollout.residual);
-            writeln!(screen, "{}", screen.faint(&text))?;
-        }
-    }
-    if let Some(readout) = report.readout {
-        writeln!(screen, "{}", screen.title("\nreadout: the nodes that the graph looks at most"))?;
-        let mut ranked: Vec<(usize, f64)> = readout.iter().copied().enumerate().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let rows = ranked.iter().take(10).map(|(n, w)| vec![n.to_string(), format!("{w:.4}")]);
-        screen.table(&["node", "weight"], rows.collect(), &[0, 1])?;
-    }
-    Ok(())
+/// Edges that nothing attends along: one weight for all, to draw them.
+fn uniform(edges: &EdgeIndex) -> Result<Weights> {
+    Ok(Weights::new(edges.clone(), vec![1.0; edges.num_edges()], 1)?)
 }
