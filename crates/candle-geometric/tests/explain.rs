@@ -45,6 +45,49 @@ fn explain_prints_and_writes_what_the_attention_does() {
     assert_eq!(String::from_utf8(read("nodes.csv")).unwrap().lines().count(), 1 + lines);
 }
 
+/// The folder with the data sets; where it is not, the test says so and is done.
+fn data() -> Option<String> {
+    let data = common::workspace().join("../shared/data");
+    if !data.is_dir() {
+        let required = std::env::var_os("CANDLE_GEOMETRIC_REQUIRE_SHARED").is_some();
+        assert!(!required, "../shared is not here");
+        eprintln!("SKIPPED: ../shared is not here");
+        return None;
+    }
+    Some(data.to_str().unwrap().into())
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = run(&[&["explain"], arguments, &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+/// Attention along metapaths and over them, over the relations of facts, and what pooling leaves.
+#[test]
+fn explain_shows_models_of_types_facts_and_graphs() {
+    let Some(data) = data() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let number = |v: &Value| v.as_f64().unwrap();
+
+    let facts = json(&["models/relational-gat-umls", "--data", &data, "--node", "3", "--out", out]);
+    let kinds = facts["layers"][0]["kinds"].as_array().unwrap();
+    assert_eq!(kinds.len(), 2 * 46);
+    for share in ["attention", "uniform"] {
+        let sum: f64 = kinds.iter().map(|kind| number(&kind[share])).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{share}: {sum}");
+    }
+    let page = std::fs::read_to_string(dir.path().join("attention.html")).unwrap();
+    assert!(page.contains("physiologic_function"), "entities have their names");
+
+    let pooled = json(&["models/sagpool-proteins", "--data", &data, "--graph", "3", "--out", out]);
+    assert_eq!(pooled["seen_by_readout"], serde_json::json!([12, 6, 3]));
+    assert_eq!(pooled["readout"].as_array().unwrap().len(), 24);
+    let svg = std::fs::read_to_string(dir.path().join("readout.svg")).unwrap();
+    assert!(svg.contains("What sagpool-proteins looks at"), "{svg}");
+}
+
 #[test]
 fn explain_answers_wrong_arguments() {
     assert_error(&run(&["explain", model(), "--layer", "2"]), &["--layer", "below 2", "got 2"]);

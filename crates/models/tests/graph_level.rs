@@ -160,6 +160,36 @@ fn global_sag_pooling_sees_all_convolutions() {
     assert_eq!(shape("hierarchical", "pool3.gnn.lin.weight"), Some(vec![1, 6]));
 }
 
+/// Each pooling leaves half of what the one before left, with weights from 0 to 1.
+#[test]
+fn sag_pooling_tells_what_it_leaves() {
+    let source: Vec<u32> = (0..13).flat_map(|i| [i, (i + 1) % 13, i]).collect();
+    let destination: Vec<u32> = (0..13).flat_map(|i| [(i + 1) % 13, i, (i * 5) % 13]).collect();
+    let edges = EdgeIndex::new(source, destination, 13).unwrap();
+    let batch = EdgeIndex::from_batch(&[0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2], 3).unwrap();
+    let values: Vec<f64> = (0..39).map(|i| f64::from(i * 17 % 23) / 11.0 - 1.0).collect();
+    let x = Tensor::from_vec(values, (13, 3), &Device::Cpu).unwrap();
+    for (architecture, left) in [("hierarchical", &[[4, 3], [2, 2], [1, 1]][..]), ("global", &[[4, 3]])] {
+        let config =
+            json!({"in_channels": 3, "out_channels": 2, "hidden_channels": 6, "architecture": architecture});
+        let vb = SeededVarMap::new(3).var_builder(DType::F64, &Device::Cpu);
+        let model = ModelConfig::new("SAGPoolNet", config).unwrap().build(vb).unwrap();
+        let seen = model.attention(&x, &edges, None, Some(&batch)).unwrap();
+        assert_eq!(seen.len(), left.len());
+        let mut before = vec![true; 13];
+        for (attention, left) in seen.iter().zip(left) {
+            assert_eq!(attention.edges, batch);
+            let alpha: Vec<f32> = attention.alpha.flatten_all().unwrap().to_vec1().unwrap();
+            assert!(alpha.iter().all(|a| (0.0..=1.0).contains(a)), "{alpha:?}");
+            let kept: Vec<bool> = alpha.iter().map(|&a| a > 0.0).collect();
+            let count = |part: &[bool]| part.iter().filter(|&&k| k).count();
+            assert_eq!([count(&kept[..8]), count(&kept[8..])], *left);
+            assert!(kept.iter().zip(&before).all(|(now, before)| *before || !now), "a node came back");
+            before = kept;
+        }
+    }
+}
+
 /// A model with these parameters.
 fn gps(config: Value, parameters: &BTreeMap<String, Tensor>) -> Box<dyn GraphModel> {
     let tensors = parameters.clone().into_iter().collect();

@@ -86,6 +86,31 @@ fn han_tells_its_semantic_attention_and_repeats_its_dropout() {
     assert!((2..9).any(|seed| run(seed) != run(1)));
 }
 
+/// α over the in-edges of a node sum to 1 for each type, and β over the types.
+#[test]
+fn han_tells_its_attention_of_every_layer_and_type() {
+    let (x, graph) = movies(&[0, 1, 2, 3, 4], false);
+    let config =
+        HanConfig { hidden_channels: 8, heads: 2, num_layers: 2, ..HanConfig::new(5, 3, &graph, "movie") };
+    let model = Han::new(&config, parameters()).unwrap();
+    let beta = model.semantic_attention(&x, &graph).unwrap();
+    let seen = model.attention(&x, &graph).unwrap();
+    let names: Vec<(usize, &str)> = seen.iter().map(|s| (s.layer, s.edge_type.relation.as_str())).collect();
+    assert_eq!(names, [(0, "by_actor"), (0, "by_director"), (1, "by_actor"), (1, "by_director")]);
+    for (k, seen) in seen.iter().enumerate() {
+        let beta: Vec<f64> = beta[seen.layer]["movie"].to_vec1().unwrap();
+        assert_eq!(seen.share, beta[k % 2]);
+        let (edges, mut sums) = (&seen.attention.edges, [[0.0; 2]; 5]);
+        assert_eq!(Some(edges), graph.edges_of(&seen.edge_type));
+        for ((_, to), alpha) in edges.iter().zip(rows(&seen.attention.alpha)) {
+            sums[to as usize].iter_mut().zip(alpha).for_each(|(sum, alpha)| *sum += alpha);
+        }
+        for (sums, degree) in sums.iter().zip(edges.in_degrees()) {
+            assert!(sums.iter().all(|s| (s - f64::from(degree.min(1))).abs() < 1e-12), "{sums:?}");
+        }
+    }
+}
+
 #[test]
 fn types_may_be_without_nodes_and_edges() {
     let graph = writes(3, 2, vec![0, 1, 2], vec![0, 0, 1]);

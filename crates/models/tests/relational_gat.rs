@@ -170,3 +170,26 @@ fn graphs_without_facts_and_wrong_arguments() {
     assert_eq!(serde_json::from_str::<RelationalGatConfig>(&text).unwrap(), conv_e());
     assert!(serde_json::from_str::<RelationalGatConfig>(&text.replace("residual", "residuals")).is_err());
 }
+
+/// Across relations the weights of a node sum to 1; within relations, once for each relation that it has.
+#[test]
+fn the_attention_of_every_layer_is_told() {
+    let (model, _) = model(&dist_mult());
+    let graph = graph();
+    let seen = model.attention(&graph).unwrap();
+    assert_eq!(seen.iter().map(|a| a.alpha.dims().to_vec()).collect::<Vec<_>>(), [[16, 2], [16, 1]]);
+    for (layer, attention) in seen.iter().enumerate() {
+        assert_eq!(&attention.edges, graph.edges());
+        let (mut sums, mut relations) = ([0.0; N], vec![std::collections::BTreeSet::new(); N]);
+        for (((_, to), alpha), &relation) in
+            graph.edges().iter().zip(rows(&attention.alpha)).zip(graph.edge_type())
+        {
+            sums[to as usize] += alpha[0];
+            relations[to as usize].insert(relation);
+        }
+        for (sum, relations) in sums.iter().zip(&relations) {
+            let expected = if layer == 0 { relations.len().min(1) } else { relations.len() };
+            assert!((sum - expected as f64).abs() < 1e-12, "layer {layer}: {sums:?}");
+        }
+    }
+}

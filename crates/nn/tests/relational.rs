@@ -141,6 +141,38 @@ fn only_types_that_edges_end_in_have_results() {
     assert!(error.contains("x_dict") && error.contains("author: [3, 5]"), "{error}");
 }
 
+/// One type of edges has all of β, so the result is ReLU(Σ α h) with the α that are told.
+#[test]
+fn han_tells_the_attention_that_it_uses() {
+    let (x, graph) = academic();
+    let writes = EdgeType::from(("author", "writes", "paper"));
+    let edges = graph.edges_of(&writes).unwrap().clone();
+    let one =
+        HeteroGraph::new([("author", 3), ("paper", 4)], [(("author", "writes", "paper"), edges.clone())])
+            .unwrap();
+    let config = HanConvConfig { heads: 2, dropout: 0.5, ..HanConvConfig::new(5, 6, &one) };
+    let map = SeededVarMap::new(4);
+    let conv = HanConv::new(&config, map.var_builder(DType::F64, &Device::Cpu)).unwrap();
+    let (out, alpha, beta) = conv.forward_with_attention(&x, &one, Mode::Eval).unwrap();
+    assert_eq!(values(&beta["paper"]), [1.0]);
+    assert_eq!(alpha.keys().collect::<Vec<_>>(), [&writes]);
+    assert_eq!(alpha[&writes].edges, edges);
+    let parameters: BTreeMap<String, Tensor> = map.to_tensors().unwrap().into_iter().collect();
+    let weight = &parameters["proj.author.weight"];
+    let h = x["author"].matmul(&weight.t().unwrap()).unwrap();
+    let h: Vec<Vec<f64>> = h.broadcast_add(&parameters["proj.author.bias"]).unwrap().to_vec2().unwrap();
+    let alpha: Vec<Vec<f64>> = alpha[&writes].alpha.to_vec2().unwrap();
+    let mut expected = vec![vec![0.0; 6]; 4];
+    for ((from, to), alpha) in edges.iter().zip(&alpha) {
+        for (c, sum) in expected[to as usize].iter_mut().enumerate() {
+            *sum += alpha[c / 3] * h[from as usize][c];
+        }
+    }
+    let expected: Vec<f64> = expected.concat().into_iter().map(|v: f64| v.max(0.0)).collect();
+    let found = values(&out["paper"]);
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} {expected:?}");
+}
+
 #[test]
 fn han_repeats_its_dropout_from_a_seed() {
     let (x, graph) = academic();

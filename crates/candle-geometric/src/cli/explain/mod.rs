@@ -192,9 +192,13 @@ impl Explain {
         if let (None, Some(graph), Some(shades)) = (&seen.molecule, &seen.graph, seen.mean_readout()) {
             let weights = uniform(graph)?;
             let title = format!("What {} looks at in {}", seen.model, seen.data);
-            let drawing =
-                Picture { title, shades: Some(&shades), max_nodes: self.max_nodes(seen), ..Picture::new(&weights) }
-                    .draw()?;
+            let drawing = Picture {
+                title,
+                shades: Some(&shades),
+                max_nodes: self.max_nodes(seen),
+                ..Picture::new(&weights)
+            }
+            .draw()?;
             out.write("readout.svg", drawing.to_svg().as_bytes())?;
             out.write("readout.png", &drawing.to_png(2.0)?)?;
             written.push("readout.svg and .png");
