@@ -164,7 +164,7 @@ impl<'a> Explorer<'a> {
     /// The nodes to show, ascending, and the one that they are around if they are not all.
     fn nodes(&self, weights: &Weights, total: usize) -> (Vec<u32>, Option<u32>) {
         let most = self.layers.iter().map(|layer| layer.edges().num_edges()).max().unwrap_or(0);
-        if most <= self.max_edges && self.centre.is_none() {
+        if most <= self.max_edges {
             return ((0..total as u32).collect(), None);
         }
         let (edges, alpha) = (weights.edges(), weights.mean());

@@ -61,7 +61,7 @@ pub(crate) struct Explain {
     /// The head of the pictures, counted from 0 [default: the mean of all]
     #[arg(long, value_name = "N")]
     head: Option<usize>,
-    /// The most nodes to draw [default: 80, or 40 where nodes have names]
+    /// The most nodes to draw [default: 80, or 30 where nodes have names]
     #[arg(long, value_name = "N")]
     max_nodes: Option<usize>,
     /// Print JSON
@@ -123,7 +123,7 @@ impl Explain {
 
     /// Names stand below nodes that leave them room.
     fn max_nodes(&self, seen: &Seen) -> usize {
-        self.max_nodes.unwrap_or(if seen.node_names.is_empty() { 80 } else { 40 })
+        self.max_nodes.unwrap_or(if seen.node_names.is_empty() { 80 } else { 30 })
     }
 
     fn heads(&self) -> Heads {
@@ -170,7 +170,7 @@ impl Explain {
                 truth: seen.truth.as_deref(),
                 class_names: &seen.class_names,
                 node_names: &seen.node_names,
-                centre: None,
+                centre: self.node,
                 ..Explorer::new(&seen.layers)
             };
             out.write("attention.html", page.to_html()?.as_bytes())?;
