@@ -44,7 +44,8 @@ pub fn edge_index(t: &Tensor, num_nodes: usize) -> Result<EdgeIndex> {
     };
     if cuda::runs_on(t.device()) && edges.num_edges() > 0 {
         // Copies, as nobody may change what was validated.
-        let own = |t: &Tensor| if t.dtype() == DType::U32 { t.copy() } else { t.to_dtype(DType::U32) };
+        let own =
+            |t: &Tensor| if t.dtype() == DType::U32 { t.force_contiguous() } else { t.to_dtype(DType::U32) };
         let (source, destination) = (own(&source)?, own(&destination)?);
         edges.attachment(|| {
             Copies(Mutex::new(vec![Arc::new(DeviceIndex {

@@ -8,7 +8,7 @@ mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_geometric_graph::EdgeIndex;
-use candle_geometric_ops::{Result, backward_from};
+use candle_geometric_ops::{Reduce, Result, backward_from, edge_index, scatter};
 use common::cases::{self, Case};
 use common::{difference, numbers, random};
 
@@ -87,6 +87,45 @@ fn long_rows_are_cut_and_merged() {
             [(DType::F32, 1e-4), (DType::F16, 2e-2)]
                 .into_iter()
                 .for_each(|of| check(&case, graph, &edges, &device, of));
+        }
+    }
+}
+
+/// Many edges, from a list on the device: their grouping by both ends shows in sums that are exact.
+fn check_grouping(nodes: u32, device: &Device, times: usize) {
+    const E: u32 = 70_000;
+    let hash = |e: u32, by: u32| (e.wrapping_mul(by) >> 7) % nodes;
+    let lists = [2_654_435_761, 2_246_822_519].map(|by| (0..E).map(|e| hash(e, by)).collect::<Vec<_>>());
+    let numbers: Vec<f64> = (0..E).map(|e| f64::from(e % 1013)).collect();
+    let expected = lists.each_ref().map(|list| {
+        let mut sums = vec![0.0; nodes as usize];
+        list.iter().zip(&numbers).for_each(|(&i, x)| sums[i as usize] += x);
+        sums
+    });
+    let list = Tensor::from_vec(lists.concat(), (2, E as usize), device).unwrap();
+    let numbers = Tensor::from_vec(numbers, (E as usize, 1), device).unwrap();
+    for dtype in [DType::U32, DType::I64] {
+        let list = list.to_dtype(dtype).unwrap();
+        for _ in 0..times {
+            let edges = edge_index(&list, nodes as usize).unwrap();
+            for (side, edges) in [(1, edges.clone()), (0, edges.reversed())] {
+                let sums = scatter(&numbers, &edges, Reduce::Sum).unwrap().flatten_all().unwrap();
+                assert!(
+                    sums.to_vec1::<f64>().unwrap() == expected[side],
+                    "{nodes} nodes, {dtype:?}, side {side}"
+                );
+            }
+        }
+        assert!(edge_index(&list, nodes as usize / 2).is_err());
+    }
+}
+
+#[test]
+fn edges_are_grouped_on_the_device() {
+    for nodes in [1, 17, 1 << 20] {
+        check_grouping(nodes, &Device::Cpu, 1);
+        if let Some(device) = device() {
+            check_grouping(nodes, &device, times());
         }
     }
 }
