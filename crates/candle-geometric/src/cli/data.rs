@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use candle_geometric::data::registry::{Format, find};
 use candle_geometric::data::tables::Columns;
-use candle_geometric::data::{Dataset, DatasetInfo, NodeIds, Stats, datasets, graph_file, import};
+use candle_geometric::data::{
+    Dataset, DatasetInfo, GraphDataset, NodeIds, Stats, datasets, graph_file, import,
+};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -225,6 +227,17 @@ fn details(dataset: &Dataset) -> Result<Vec<(&'static str, String)>> {
             names.iter().enumerate().map(|(class, name)| format!("{name} {}", size(class))).collect();
         format!("{}: {}", names.len(), each.join(", "))
     };
+    let of_graphs = |d: &GraphDataset| {
+        let classes = match d.labels() {
+            Ok(labels) => sizes(&d.class_names, &labels),
+            Err(_) => d.num_classes().to_string(),
+        };
+        let of_edges = d.edge_attr.as_ref().and_then(|attr| attr.dims().get(1).copied());
+        vec![
+            ("features", format!("{} of nodes, {} of edges", d.num_features(), of_edges.unwrap_or(0))),
+            ("classes", classes),
+        ]
+    };
     Ok(match dataset {
         Dataset::Nodes(d) => {
             let g = &d.graph;
@@ -247,16 +260,16 @@ fn details(dataset: &Dataset) -> Result<Vec<(&'static str, String)>> {
             }
             facts
         }
-        Dataset::Graphs(d) => {
-            let classes = match d.labels() {
-                Ok(labels) => sizes(&d.class_names, &labels),
-                Err(_) => d.num_classes().to_string(),
-            };
-            let of_edges = d.edge_attr.as_ref().and_then(|attr| attr.dims().get(1).copied());
-            vec![
-                ("features", format!("{} of nodes, {} of edges", d.num_features(), of_edges.unwrap_or(0))),
-                ("classes", classes),
-            ]
+        Dataset::Graphs(d) => of_graphs(d),
+        #[cfg(feature = "smiles")]
+        Dataset::Molecules(d) => {
+            let mut facts = of_graphs(&d.graphs);
+            if !d.rejected.is_empty() {
+                let lines: Vec<String> = d.rejected.iter().map(|r| r.line.to_string()).collect();
+                let text = format!("{} left out, lines {}", d.rejected.len(), lines.join(", "));
+                facts.push(("rows that are no molecules", text));
+            }
+            facts
         }
         Dataset::Hetero(d) => {
             let nodes: Vec<String> = d.graph.nodes().map(|(name, n)| format!("{name} {n}")).collect();

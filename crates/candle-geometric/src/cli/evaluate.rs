@@ -23,7 +23,7 @@ use super::task::{Prepared, family, prepare};
 #[command(after_help = "Examples:
   candle-geometric evaluate gat-karate
   candle-geometric evaluate gat-cora --data DIR
-  candle-geometric evaluate models/*/ --data DIR
+  candle-geometric evaluate $(dirname models/*/config.json) --data DIR
 
 Several models are shown in a table; those whose data is not at hand are left out of the verdict.
 
