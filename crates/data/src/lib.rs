@@ -63,6 +63,7 @@ mod text;
 #[cfg(feature = "text")]
 pub mod text_encoder;
 pub mod text_graph;
+pub mod text_vectors;
 pub mod tu;
 mod word_counts;
 mod write;

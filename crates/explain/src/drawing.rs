@@ -20,22 +20,27 @@ enum Content {
     Plot(Box<Scene>),
 }
 
+/// The most plots beside each other: more could not be read.
+const IN_A_ROW: usize = 3;
+
 impl Drawing {
     pub(crate) fn page(canvas: Canvas) -> Self {
         Self(Content::Page(canvas))
     }
 
-    /// Plots of the same height from left to right.
+    /// Plots of the same size from left to right, in rows of at most [`IN_A_ROW`].
     pub(crate) fn plots(plots: impl IntoIterator<Item = Scene>) -> Self {
-        let (mut elements, mut width, mut height) = (Vec::new(), 0.0, 0.0_f64);
-        for plot in plots {
+        let (mut elements, mut width, mut height) = (Vec::new(), 0.0_f64, 0.0_f64);
+        for (i, plot) in plots.into_iter().enumerate() {
+            let (row, column) = ((i / IN_A_ROW) as f64, (i % IN_A_ROW) as f64);
+            let [left, top] = [column * plot.width, row * plot.height];
             elements.push(Primitive::GroupStart {
-                transform: Some(format!("translate({width},0)")),
+                transform: Some(format!("translate({left},{top})")),
                 title: None,
                 extra_attrs: None,
             });
-            width += plot.width;
-            height = height.max(plot.height);
+            width = width.max(left + plot.width);
+            height = height.max(top + plot.height);
             // Nothing reaches out of the axes, and clips have numbers that count up while the process lives.
             let clip = |e: &Primitive| matches!(e, Primitive::ClipStart { .. } | Primitive::ClipEnd);
             elements.extend(plot.elements.into_iter().filter(|e| !clip(e)));

@@ -95,6 +95,10 @@ pub struct Preprocessing {
     /// least this many texts. None: the features are those of the data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub word_counts: Option<usize>,
+    /// Of a graph whose nodes are texts: the features are the vectors that this sentence encoder makes of them, a folder or a
+    /// repository on the Hub. None: the features are those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
     /// What the features of each node are divided by.
     pub normalize_features: FeatureNorm,
     /// Whether features of edges are left out.

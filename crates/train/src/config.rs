@@ -70,6 +70,10 @@ pub struct DataConfig {
     /// least this many texts. Default: the features are those of the data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub word_counts: Option<usize>,
+    /// Of a graph whose nodes are texts: the features are the vectors that this sentence encoder makes of them, `OWNER/NAME` on the
+    /// Hub or a folder. Who loads the data makes them, as the program does. Default: the features are those of the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
     /// What the features of each node are divided by. Default: nothing.
     #[serde(default)]
     pub normalize_features: FeatureNorm,
@@ -89,6 +93,7 @@ impl DataConfig {
     pub fn preprocessing(&self) -> Preprocessing {
         Preprocessing {
             word_counts: self.word_counts,
+            encoder: self.encoder.clone(),
             normalize_features: self.normalize_features,
             drop_edge_attr: self.drop_edge_attr,
             metapaths: self.metapaths.clone(),
@@ -237,6 +242,9 @@ impl<C: Configuration> TrainConfig<C> {
         self.schedule.validate()?;
         if let Some(clip) = &self.training.clip {
             clip.validate()?;
+        }
+        if self.data.encoder.is_some() && self.data.word_counts.is_some() {
+            return Err(Error::invalid("data.encoder", "this or word_counts", "both"));
         }
         if self.training.epochs == 0 {
             return Err(Error::invalid("epochs", "at least 1", 0));

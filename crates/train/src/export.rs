@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use candle_geometric_models::{
-    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Task, Weights, ZooEntry,
+    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Preprocessing, Task, Weights, ZooEntry,
 };
 use sha2::{Digest, Sha256};
 
@@ -94,6 +94,20 @@ fn to_safetensors(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
         .map_err(|e| Error::invalid("weights", "tensors that can be stored", e))
 }
 
+/// The kind of this processor, as far as matrix products depend on it: how many numbers are summed at once.
+fn processor() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") {
+            return "x86-64 with AVX-512";
+        }
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            return "x86-64 with AVX2";
+        }
+    }
+    std::env::consts::ARCH
+}
+
 /// All numbers but the time taken, which would be another one every time.
 fn runs_json(report: &RunsReport) -> Result<String> {
     let fail = |e: serde_json::Error| Error::invalid("runs", "numbers", e);
@@ -133,11 +147,13 @@ fn card<C: Configuration>(
     if !m.source.is_empty() {
         let _ = write!(published, " ({})", m.source);
     }
-    let counted = match entry.preprocessing.word_counts {
-        Some(n) => {
+    let Preprocessing { word_counts, encoder, .. } = &entry.preprocessing;
+    let made = match (word_counts, encoder) {
+        (Some(n), _) => {
             format!("how often each word stands in each text, of those that stand in at least {n} texts; ")
         }
-        None => String::new(),
+        (None, Some(encoder)) => format!("the vectors of the texts by the sentence encoder {encoder}; "),
+        (None, None) => String::new(),
     };
     let normalised = match entry.preprocessing.normalize_features {
         FeatureNorm::None => "none",
@@ -153,7 +169,7 @@ fn card<C: Configuration>(
          | architecture | {architecture} |\n\
          | data | {data} |\n\
          | split | {split} |\n\
-         | preprocessing | {counted}{normalised} |\n\
+         | preprocessing | {made}{normalised} |\n\
          | test {metric}, {over} | **{mean}** |\n\
          | published | {published} |\n\
          | test {metric} of these weights | {this} |\n\
@@ -201,8 +217,11 @@ fn card<C: Configuration>(
          ```sh\ncandle-geometric run {name}\n```\n\n\
          ## Training\n\n\
          The recipe is [`train.toml`](train.toml), and this repeats it:\n\n\
-         ```sh\n{command}\n```\n",
+         ```sh\n{command}\n```\n\n\
+         The same bits come out on processors of the same kind, with any number of threads; this was {processor}. Others sum \
+         matrix products in another order, so that the weights are like these, not equal.\n",
         name = output.name,
+        processor = processor(),
     );
     s
 }

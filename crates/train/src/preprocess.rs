@@ -26,12 +26,18 @@ pub fn preprocess(x: &Tensor, norm: FeatureNorm) -> Result<Tensor> {
     })
 }
 
-/// The features `[N, F]` of the nodes of a data set as a model takes them: its own or the words of its texts, divided.
+/// The features `[N, F]` of the nodes of a data set as a model takes them: its own or the words of its texts, divided. Vectors
+/// by a sentence encoder are its own by then ([`NodeDataset::with_features`]).
 ///
 /// # Errors
-/// If words are to be counted and the nodes have no texts, or the features cannot be divided.
+/// If words are to be counted and the nodes have no texts, an encoder's vectors are wanted and the nodes have no features, or the
+/// features cannot be divided.
 pub fn features(dataset: &NodeDataset, preprocessing: &Preprocessing) -> Result<Tensor> {
     let own = &dataset.graph.x;
+    if let Some(encoder) = preprocessing.encoder.as_ref().filter(|_| dataset.graph.num_features() == 0) {
+        let expected = format!("the vectors of the texts by {encoder} as the features of the nodes");
+        return Err(Error::invalid("data.encoder", expected, "nodes without features"));
+    }
     let counted = match preprocessing.word_counts {
         Some(_) if dataset.texts.is_empty() && dataset.graph.num_nodes() > 0 => {
             let expected = "a data set whose nodes are texts";

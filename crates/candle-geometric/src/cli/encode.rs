@@ -81,17 +81,15 @@ mod with_text {
     use candle_geometric::data::csv_graph::node_texts;
     use candle_geometric::data::tables::Columns;
     use candle_geometric::data::text_encoder::{EncoderOptions, Pooling, TextEncoder};
-    use candle_geometric::data::{Cache, Dataset, RawGraph, datasets, graph_file, import};
-    use indicatif::{ProgressBar, ProgressStyle};
+    use candle_geometric::data::{Dataset, RawGraph, datasets, graph_file, import};
 
     use super::super::error::OrHint;
     use super::super::task::load_data;
+    use super::super::texts::with_progress;
     use super::{Encode, Format, Result, Screen};
 
     impl Encode {
         pub(in super::super) fn run(self, screen: &mut Screen) -> Result<()> {
-            // What is quick to fail comes first.
-            let cache = Cache::from_env()?;
             let (mut graph, texts) = self.graph()?;
             let without = texts.iter().filter(|text| text.is_empty()).count();
             let pooling = self.pooling.as_deref();
@@ -104,21 +102,13 @@ mod with_text {
                 device: self.device.open()?,
                 ..EncoderOptions::default()
             };
-            let bar = ProgressBar::new(texts.len() as u64);
-            bar.set_style(ProgressStyle::with_template(
-                "{bar:20} {pos}/{len} texts [{elapsed}, {eta} left]",
-            )?);
-            let moving = bar.clone();
             let encoder = TextEncoder::load_with(&self.model, options)
-                .hint("--model is a folder with config.json, tokenizer.json and model.safetensors, or OWNER/NAME on the Hub")?
-                .on_progress(move |progress| moving.set_position(progress.encoded as u64));
-            let x = encoder.encode_cached(&texts, &cache)?;
-            bar.finish_and_clear();
-            graph.x = Some(x.to_device(&candle_geometric::Device::Cpu)?);
+                .hint("--model is a folder with config.json, tokenizer.json and model.safetensors, or OWNER/NAME on the Hub")?;
+            let width = encoder.width();
+            graph.x = Some(with_progress(encoder, &texts)?);
             graph_file::save(&graph, &self.out)
                 .hint("give --out a file in a folder that you may write to")?;
             let (nodes, edges) = (texts.len(), graph.edge_index.num_edges());
-            let width = encoder.width();
             writeln!(
                 screen,
                 "wrote {}: {nodes} nodes with {width} features, {edges} edges",

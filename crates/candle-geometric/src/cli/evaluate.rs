@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use candle_geometric::Device;
 use candle_geometric::data::{self, Dataset};
-use candle_geometric::models::zoo::Family;
+use candle_geometric::models::{self, zoo::Family};
 use candle_geometric::models::{
     Configuration, HeteroModelConfig, KnowledgeModelConfig, MetricKind, ModelConfig,
 };
@@ -23,9 +23,9 @@ use super::task::{Prepared, family, prepare};
 #[command(after_help = "Examples:
   candle-geometric evaluate gat-karate
   candle-geometric evaluate gat-cora --data DIR
-  candle-geometric evaluate $(dirname models/*/config.json) --data DIR
+  candle-geometric evaluate models/*/ --data DIR
 
-Several models are shown in a table; those whose data is not at hand are left out of the verdict.
+Several models are shown in a table; those without weights, or whose data is not at hand, are left out of the verdict.
 
 Exit codes: 0 the metrics are the cards', within their tolerance; 1 one is not; 2 any error.")]
 pub(crate) struct Evaluate {
@@ -129,7 +129,7 @@ impl Evaluate {
         let (mut rows, mut good) = (Vec::new(), true);
         for model in models {
             let evaluated = match self.measure(model, device) {
-                Err(error) if lacks_data(&error) => {
+                Err(error) if left_out(&error) => {
                     let name = model.trim_end_matches('/').rsplit('/').next().unwrap_or(model);
                     let why = error.root_cause().to_string();
                     let why = why.lines().next().unwrap_or_default().to_string();
@@ -152,10 +152,14 @@ impl Evaluate {
     }
 }
 
-/// Whether it is the data that is missing, not the model.
-fn lacks_data(error: &anyhow::Error) -> bool {
-    let causes = error.chain().filter_map(|cause| cause.downcast_ref());
-    causes.into_iter().any(|e| matches!(e, data::Error::MissingFiles { .. } | data::Error::NotBuilt { .. }))
+/// Whether there is nothing to measure, rather than something wrong: the data is missing, or it is a recipe without weights.
+fn left_out(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let data = cause.downcast_ref();
+        let model = cause.downcast_ref();
+        matches!(data, Some(data::Error::MissingFiles { .. } | data::Error::NotBuilt { .. }))
+            || matches!(model, Some(models::Error::NoWeights { .. }))
+    })
 }
 
 fn show(screen: &mut Screen, evaluated: &Evaluated) -> Result<()> {

@@ -15,6 +15,7 @@ mod run;
 mod screen;
 mod seen;
 mod task;
+mod texts;
 mod train;
 mod verify;
 

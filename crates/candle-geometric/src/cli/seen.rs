@@ -72,7 +72,7 @@ impl Seen {
         let seen = match task {
             Some(task) => Self::of_task(&task)?,
             None => {
-                let data = data_of(&model.entry, folder)?;
+                let data = data_of(&model, folder)?;
                 if model.model.level() == Level::Graph || matches!(data, Dataset::Graphs(_)) {
                     return Self::of_many(model, data, graph.unwrap_or(0), device)?.with_attention();
                 }

@@ -6,13 +6,14 @@ use anyhow::{Context, Result, anyhow, ensure};
 use candle_geometric::data::registry::Format;
 use candle_geometric::data::{Dataset, NodeDataset, Source};
 use candle_geometric::models::zoo::Family;
-use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind, ZooEntry};
+use candle_geometric::models::{self, Configuration, Level, Pretrained, TaskKind};
 use candle_geometric::nn::Mode;
 use candle_geometric::train::task::node_split;
 use candle_geometric::train::{Recipe, Task as TrainTask, Trainable, features, metrics};
 use candle_geometric::{DType, Device, Tensor};
 
 use super::error::OrHint;
+use super::texts;
 
 /// Loads a model of one family by its name, folder or repository.
 pub(crate) fn load_model<C: Configuration>(spec: &str, device: &Device) -> Result<Pretrained<C>> {
@@ -66,10 +67,15 @@ pub(crate) fn load_data(name: &str, format: Option<Format>, folder: Option<&Path
     }
 }
 
-/// The data that a model was trained on.
-pub(crate) fn data_of<C>(entry: &ZooEntry<C>, folder: Option<&Path>) -> Result<Dataset> {
+/// The data that a model was trained on; texts as the vectors that it takes.
+pub(crate) fn data_of<C: Configuration>(model: &Pretrained<C>, folder: Option<&Path>) -> Result<Dataset> {
+    let entry = &model.entry;
     let format = entry.data.format.as_deref().map(str::parse).transpose()?;
-    load_data(&entry.data.name, format, folder)
+    let dataset = load_data(&entry.data.name, format, folder)?;
+    match &entry.preprocessing.encoder {
+        Some(encoder) => texts::encoded(dataset, encoder, Some(&model.folder)),
+        None => Ok(dataset),
+    }
 }
 
 /// A pretrained model of any family, and what it was trained for, on the data of its run.
@@ -89,7 +95,7 @@ where
 {
     let pretrained = load_model::<C>(spec, device)?;
     let (name, entry) = (&pretrained.name, &pretrained.entry);
-    let data = data_of(entry, folder)?;
+    let data = data_of(&pretrained, folder)?;
     let tasks = data
         .tasks(&entry.model, &Recipe::of_entry(entry), device)
         .with_context(|| format!("the model {name} does not suit the data set {}", entry.data.name))?;
@@ -115,7 +121,7 @@ impl Task {
         if entry.task.kind != TaskKind::NodeClassification || model.model.level() != Level::Node {
             return Ok(None);
         }
-        let mut dataset = match data_of(entry, folder)? {
+        let mut dataset = match data_of(&model, folder)? {
             Dataset::Graphs(_) => return Ok(None),
             other => other.into_nodes()?,
         };

@@ -24,6 +24,7 @@ use super::error::OrHint;
 use super::out::OutDir;
 use super::screen::{Screen, mean_std, value};
 use super::task::load_data;
+use super::texts;
 
 /// Train a model, once or with several seeds, and make a folder of the zoo of the best by validation.
 #[derive(Args)]
@@ -107,7 +108,10 @@ impl Train {
         if !self.resume {
             keep_earlier_runs(&options)?;
         }
-        let dataset = load_data(&config.data.name, config.data.format, self.data.as_deref())?;
+        let mut dataset = load_data(&config.data.name, config.data.format, self.data.as_deref())?;
+        if let Some(encoder) = &config.data.encoder {
+            dataset = texts::encoded(dataset, encoder, self.config.parent())?;
+        }
         let trainer = Trainer::new(&config, &dataset, &self.device.open()?)
             .with_context(|| format!("cannot train with {}", self.config.display()))?;
         let progress = Progress::new(self.runs, config.training.epochs, trainer.val_metric())?;
@@ -116,6 +120,9 @@ impl Train {
         let trained = trained?;
         report(screen, &trained, trainer.val_metric(), trainer.metric())?;
         let model = save(&out, &trainer, &trained, &options)?;
+        if let (Some(encoder), Some(_)) = (&config.data.encoder, &config.output) {
+            texts::keep(&dataset, encoder, &model)?;
+        }
         writeln!(screen, "wrote {}", model.display())?;
         Ok(Verdict::Good)
     }

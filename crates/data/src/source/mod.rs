@@ -20,7 +20,6 @@ use crate::Result;
 use crate::registry::DatasetInfo;
 
 pub use cache::{Cache, Progress};
-#[cfg(feature = "text")]
 pub(crate) use checksum::hex;
 
 /// Something that has the files of data sets.

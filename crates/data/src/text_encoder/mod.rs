@@ -17,7 +17,6 @@
 //! # Ok(()) }
 //! ```
 
-mod cache;
 mod config;
 mod folder;
 mod hub;
@@ -34,7 +33,7 @@ use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
-use crate::{Cache, Error, Result};
+use crate::{Cache, Error, Result, text_vectors};
 use model::Model;
 
 pub use options::{EncodeProgress, EncoderOptions, Pooling};
@@ -198,14 +197,15 @@ impl TextEncoder {
     pub fn encode_cached<S: AsRef<str>>(&self, texts: &[S], cache: &Cache) -> Result<Tensor> {
         let key = self.key(texts);
         let path = cache.folder().join("texts").join(format!("{key}.safetensors"));
-        let vectors = match cache::read(&path, (texts.len(), self.width))? {
-            Some(vectors) => {
+        let vectors = match text_vectors::load(&path, &key, texts) {
+            Ok(vectors) => {
                 self.report(texts.len(), texts.len());
                 vectors
             }
-            None => {
+            // None yet, or a damaged file.
+            Err(_) => {
                 let vectors = self.encode(texts)?;
-                cache::write(&path, &vectors)?;
+                text_vectors::save(&path, &key, texts, &vectors)?;
                 vectors
             }
         };

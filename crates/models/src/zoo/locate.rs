@@ -6,6 +6,8 @@ use crate::{Error, Result};
 
 /// The variable that names the folder of the zoo.
 const VARIABLE: &str = "CANDLE_GEOMETRIC_MODELS";
+/// The file that says how a model is trained: where it stands alone, nobody has trained it yet.
+const RECIPE: &str = "train.toml";
 /// Whose repositories on the Hub are the zoo.
 const OWNER: &str = "candle-geometric";
 
@@ -40,6 +42,9 @@ fn locate_in(
         }
     }
     if folder.is_dir() {
+        if !folder.join(CONFIG).exists() && folder.join(RECIPE).is_file() {
+            return Err(Error::NoWeights { name: last_part(spec) });
+        }
         return Ok(Location::Folder(folder.to_path_buf()));
     }
     let catalog = catalog()?;
@@ -151,6 +156,15 @@ mod tests {
         let recipe = CatalogEntry { weights: None, ..entry("gat-ppi") };
         let error = locate_in("gat-ppi", &[], || Ok(vec![recipe])).unwrap_err().to_string();
         assert!(error.contains("gat-ppi has no weights") && error.contains("train.toml"), "{error}");
+
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("gat-ppi");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(RECIPE), "").unwrap();
+        // As a shell completes it, with the separator at the end.
+        let spec = format!("{}/", folder.display());
+        let error = locate_in(&spec, &[], || Ok(vec![])).unwrap_err();
+        assert!(matches!(error, Error::NoWeights { name } if name == "gat-ppi"));
     }
 
     #[test]

@@ -170,6 +170,13 @@ impl<'a> Report<'a> {
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
             let rows = ranked.iter().take(10).map(|(n, w)| vec![n.to_string(), format!("{w:.4}")]);
             screen.table(&["node", "weight"], rows.collect(), &[0, 1])?;
+            if let (Some((_, most)), Some((_, least))) = (ranked.first(), ranked.last())
+                && ranked.len() > 1
+                && *most < 1.05 * least
+            {
+                let text = "all weights are within 5 % of each other: the readout is a mean, and says nothing of single nodes";
+                writeln!(screen, "{}", screen.faint(text))?;
+            }
         }
         Ok(())
     }
