@@ -36,6 +36,11 @@ impl<T, E: Into<Error>> OrHint<T> for Result<T, E> {
     }
 }
 
+/// The cause of this type, also where it has a hint.
+pub(crate) fn cause<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
+    error.chain().find_map(|c| c.downcast_ref().or_else(|| cause(&c.downcast_ref::<Hint>()?.error)))
+}
+
 /// Writes an error to standard error: `error:`, one line per cause, and the hint.
 pub(crate) fn report(error: &Error) {
     let mut last = error.to_string();

@@ -15,6 +15,7 @@ use clap::Args;
 
 use super::Verdict;
 use super::device::DeviceName;
+use super::error::cause;
 use super::screen::Screen;
 use super::task::{Prepared, family, prepare};
 
@@ -154,12 +155,8 @@ impl Evaluate {
 
 /// Whether there is nothing to measure, rather than something wrong: the data is missing, or it is a recipe without weights.
 fn left_out(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let data = cause.downcast_ref();
-        let model = cause.downcast_ref();
-        matches!(data, Some(data::Error::MissingFiles { .. } | data::Error::NotBuilt { .. }))
-            || matches!(model, Some(models::Error::NoWeights { .. }))
-    })
+    matches!(cause(error), Some(data::Error::MissingFiles { .. } | data::Error::NotBuilt { .. }))
+        || matches!(cause(error), Some(models::Error::NoWeights { .. }))
 }
 
 fn show(screen: &mut Screen, evaluated: &Evaluated) -> Result<()> {
