@@ -127,7 +127,10 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         save(&path, "a/b", &["x", "yz"], &vectors).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "the same bytes every time");
-        assert_eq!(load(&path, "a/b", &["x", "yz"]).unwrap().to_vec2::<f32>().unwrap(), [[1., -2.], [3., 4.]]);
+        assert_eq!(
+            load(&path, "a/b", &["x", "yz"]).unwrap().to_vec2::<f32>().unwrap(),
+            [[1., -2.], [3., 4.]]
+        );
         // Where one text ends is part of what it is.
         for (encoder, texts, problem) in [
             ("a/c", ["x", "yz"], "the encoder: expected a/c, got a/b"),
@@ -141,7 +144,8 @@ mod tests {
         let mut flipped = bytes.clone();
         *flipped.last_mut().unwrap() ^= 1;
         let cut = bytes[..bytes.len() - 1].to_vec();
-        for (bad, problem) in [(flipped, "the SHA-256 of the vectors"), (cut, "no vectors of texts"), (vec![], "no vectors")]
+        for (bad, problem) in
+            [(flipped, "the SHA-256 of the vectors"), (cut, "no vectors of texts"), (vec![], "no vectors")]
         {
             std::fs::write(&path, bad).unwrap();
             let error = load(&path, "a/b", &["x", "yz"]).unwrap_err().to_string();

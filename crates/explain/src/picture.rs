@@ -156,8 +156,12 @@ impl<'a> Picture<'a> {
         } else {
             let below = self.legend(&nodes).draw(&mut page, LEGEND, top);
             let remarks = match over_all_edges(edges, &alpha) {
-                false => ["The half of an edge at a node", "shows how much that node", "attends to the other."],
-                true => ["Of the attention of the whole", "graph: the half of an edge", "at its destination."],
+                false => {
+                    ["The half of an edge at a node", "shows how much that node", "attends to the other."]
+                }
+                true => {
+                    ["Of the attention of the whole", "graph: the half of an edge", "at its destination."]
+                }
             };
             draw_colour_bar(&mut page, "Attention", &scale, [LEGEND, below], &remarks);
         }

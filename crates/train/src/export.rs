@@ -6,7 +6,8 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use candle_geometric_models::{
-    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Preprocessing, Task, Weights, ZooEntry,
+    Configuration, Data, FeatureNorm, FurtherMetric, Metric, MetricKind, Preprocessing, Task, Weights,
+    ZooEntry,
 };
 use sha2::{Digest, Sha256};
 

@@ -37,7 +37,10 @@ fn the_recipe_of_gat_karate_makes_its_weights() {
         assert_eq!(ours.len(), theirs.len(), "{name}");
         for (a, b) in ours.iter().zip(&theirs) {
             assert!((a - b).abs() < 1e-3, "{name}: {a} and {b}");
-            assert!(!same_kind || a.to_bits() == b.to_bits(), "{name}: {a} and {b} on the same kind of processor");
+            assert!(
+                !same_kind || a.to_bits() == b.to_bits(),
+                "{name}: {a} and {b} on the same kind of processor"
+            );
         }
     }
     let entry =

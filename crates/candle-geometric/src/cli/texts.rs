@@ -42,7 +42,8 @@ pub(crate) fn keep(dataset: &Dataset, encoder: &str, folder: &Path) -> Result<()
 #[cfg(not(feature = "text"))]
 fn encode(encoder: &str, _: &[String]) -> Result<candle_geometric::Tensor> {
     let error = candle_geometric::data::Error::NotBuilt { what: "text encoders", feature: "text" };
-    Err(error).hint(format!("build the program with `--features text`: the texts are to be encoded by {encoder}"))
+    Err(error)
+        .hint(format!("build the program with `--features text`: the texts are to be encoded by {encoder}"))
 }
 
 #[cfg(feature = "text")]
