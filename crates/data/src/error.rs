@@ -119,6 +119,17 @@ impl Error {
         Self::Line { file: file.into(), line, problem: problem.into() }
     }
 
+    /// The same of a file by the name that `rename` has for it, if it has one: parsers of bytes know which part of the data it is,
+    /// their callers which file.
+    pub(crate) fn with_file(mut self, rename: impl FnOnce(&str) -> Option<String>) -> Self {
+        if let Self::Format { file, .. } | Self::Line { file, .. } | Self::Pickle { file, .. } = &mut self
+            && let Some(name) = rename(file)
+        {
+            *file = name;
+        }
+        self
+    }
+
     pub(crate) fn invalid(
         argument: &'static str,
         expected: impl std::fmt::Display,

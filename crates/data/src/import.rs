@@ -29,20 +29,28 @@ pub fn import(path: &Path, nodes: Option<&Path>, columns: &Columns) -> Result<Ra
     if nodes.is_some() && !matches!(end.as_str(), "csv" | "parquet") {
         return Err(Error::invalid("nodes", "a table of nodes beside a .csv or .parquet of edges", shown));
     }
+    let named = |error: Error| {
+        error.with_file(|part| match (part, nodes) {
+            ("the table of edges", _) => Some(shown.clone()),
+            ("the table of nodes", Some(nodes)) => Some(nodes.display().to_string()),
+            _ => None,
+        })
+    };
     match end.as_str() {
         "txt" | "tsv" | "edges" | "el" => snap::read(path),
         _ if name.ends_with(".gz") => {
             Err(Error::invalid("path", "a .gz of text with two numbers per line", shown))
         }
-        "csv" => csv_graph::parse(&read(path)?, read_nodes()?.as_deref(), columns),
+        "csv" => csv_graph::parse(&read(path)?, read_nodes()?.as_deref(), columns).map_err(named),
         #[cfg(feature = "parquet")]
-        "parquet" => parquet_graph::parse(&read(path)?, read_nodes()?.as_deref(), columns),
+        "parquet" => parquet_graph::parse(&read(path)?, read_nodes()?.as_deref(), columns).map_err(named),
         #[cfg(not(feature = "parquet"))]
         "parquet" => Err(Error::NotBuilt { what: "Parquet files", feature: "parquet" }),
         "mtx" => matrix_market::parse(&shown, &read(path)?),
         "graphml" | "xml" => graphml::parse(&shown, &read(path)?),
         "npy" => numpy_graph::parse_npy(&shown, &read(path)?),
-        "npz" => numpy_graph::parse_npz(&shown, &read(path)?),
+        "npz" => numpy_graph::parse_npz(&shown, &read(path)?)
+            .map_err(|e| e.with_file(|part| (!part.contains(&shown)).then(|| format!("{shown}: {part}")))),
         "safetensors" => graph_file::load(path),
         _ => Err(Error::invalid(
             "path",

@@ -79,7 +79,12 @@ impl Dataset {
         let contents = named::read(format, name, folder)?;
         let files: Vec<(&str, &[u8])> =
             contents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-        Self::parse(format, name, &files)
+        Self::parse(format, name, &files).map_err(|error| {
+            error.with_file(|part| {
+                let known = files.iter().any(|(file, _)| part.starts_with(file));
+                known.then(|| folder.join(part).display().to_string())
+            })
+        })
     }
 
     /// Reads a data set from the names and contents of its files.
@@ -87,6 +92,10 @@ impl Dataset {
     /// # Errors
     /// If files are missing, or are not of this format.
     pub fn parse(format: Format, name: &str, files: &[(&str, &[u8])]) -> Result<Self> {
+        Self::parse_parts(format, name, files).map_err(|error| error.with_file(|part| file_of(part, files)))
+    }
+
+    fn parse_parts(format: Format, name: &str, files: &[(&str, &[u8])]) -> Result<Self> {
         let get =
             |end: &str| files.iter().find(|(file, _)| file.ends_with(end)).map(|&(_, contents)| contents);
         let need = |end: &str| {
@@ -310,4 +319,22 @@ impl Dataset {
 /// ```
 pub fn load(name: &str, files: &dyn Files) -> Result<NodeDataset> {
     Dataset::load(name, files)?.into_nodes()
+}
+
+/// The file that a parser means by a part of the data: of the same name but for its end (`train` is `train.txt`) or beginning
+/// (`graph_indicator` is `MUTAG_graph_indicator.txt`); where there is but one file, that one, and which part of it.
+fn file_of(part: &str, files: &[(&str, &[u8])]) -> Option<String> {
+    if files.iter().any(|(file, _)| part.contains(file)) {
+        return None;
+    }
+    let is_part = |file: &str| {
+        let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
+        stem == part
+            || [stem, file].iter().any(|n| n.strip_suffix(part).is_some_and(|n| n.ends_with(['_', '.', '-'])))
+    };
+    match (files.iter().find(|(file, _)| is_part(file)), files) {
+        (Some((file, _)), _) => Some(file.to_string()),
+        (None, [(file, _)]) => Some(format!("{file}: {part}")),
+        _ => None,
+    }
 }

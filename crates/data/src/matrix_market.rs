@@ -37,9 +37,10 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
         return Err(line.error(format!("a symmetric matrix of {rows} × {columns}")));
     }
     let (mut source, mut destination, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-    let mut count = 0usize;
+    let (mut count, mut last) = (0usize, 1);
     for line in rest {
         let line = line?;
+        last = line.number;
         let (i, j, value) = if pattern {
             let [i, j] = words(&line, "a row and a column")?;
             (i, j, 1.)
@@ -63,7 +64,8 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<RawGraph> {
         }
     }
     if count != entries {
-        return Err(Error::format(file, format!("{count} entries instead of the {entries} of the header")));
+        let problem = format!("the file ends after {count} entries instead of the {entries} of the header");
+        return Err(Error::line(file, last, problem));
     }
     let edges = match rows == columns {
         true => EdgeIndex::new(source, destination, rows),

@@ -148,7 +148,8 @@ fn as_json(info: &DatasetInfo) -> Value {
 #[command(after_help = "Examples:
   candle-geometric data stats karate
   candle-geometric data stats cora --data DIR
-  candle-geometric data stats COLLAB --format tu --data DIR")]
+  candle-geometric data stats COLLAB --format tu --data DIR
+  candle-geometric data stats graph --format graph --data .    # graph.safetensors, by `data import`")]
 struct StatsOf {
     /// A data set (see `data list`), or with --format the name by which its files are called
     name: String,
@@ -185,11 +186,18 @@ impl StatsOf {
                 "details": more,
             }));
         }
+        let edges = match &dataset {
+            Dataset::Triples(d) => {
+                let all = d.train.len() + d.val.len() + d.test.len();
+                format!("{}, the facts for training, of {all} in all", stats.edges)
+            }
+            _ => stats.edges.to_string(),
+        };
         let facts = [
             ("data set", format!("{}: {}", self.name, dataset.kind())),
             ("graphs", stats.graphs.to_string()),
             ("nodes", stats.nodes.to_string()),
-            ("edges", stats.edges.to_string()),
+            ("edges", edges),
             ("self-loops", stats.self_loops.to_string()),
             ("isolated", format!("{} nodes", stats.isolated)),
         ];

@@ -56,16 +56,38 @@ pub(crate) fn load_data(name: &str, format: Option<Format>, folder: Option<&Path
     if let Some(folder) = folder {
         ensure!(folder.is_dir(), "--data {}: there is no such folder", folder.display());
     }
-    match (format, folder) {
-        (Some(format), Some(folder)) => Ok(Dataset::open(format, name, folder)?),
+    let dataset = match (format, folder) {
+        (Some(format), Some(folder)) => Dataset::open(format, name, folder)?,
         (Some(format), None) => {
-            Err(anyhow!("the files of {name}, in the format {format}, are nowhere published"))
-                .hint("--data DIR names the folder that holds them")
+            return Err(anyhow!("the files of {name}, in the format {format}, are nowhere published"))
+                .hint("--data DIR names the folder that holds them");
         }
-        (None, Some(folder)) => Ok(Dataset::load(name, &Source::Folder(folder.to_path_buf()))?),
-        (None, None) => Ok(Dataset::load(name, &Source::Cache)?),
+        (None, Some(folder)) => Dataset::load(name, &Source::Folder(folder.to_path_buf()))?,
+        (None, None) => Dataset::load(name, &Source::Cache)?,
+    };
+    tell_what_is_left_out(name, &dataset);
+    Ok(dataset)
+}
+
+/// Rows that are no molecules are no error, and not nothing.
+#[cfg(feature = "smiles")]
+fn tell_what_is_left_out(name: &str, dataset: &Dataset) {
+    use std::io::Write;
+    if let Dataset::Molecules(molecules) = dataset
+        && let Some(first) = molecules.rejected.first()
+    {
+        let n = molecules.rejected.len();
+        let text = format!(
+            "note: {n} rows of {name} are no molecules and left out, the first in line {} (`data stats` lists them)",
+            first.line
+        );
+        // Nobody is left to be told when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
+
+#[cfg(not(feature = "smiles"))]
+fn tell_what_is_left_out(_: &str, _: &Dataset) {}
 
 /// The data that a model was trained on; texts as the vectors that it takes.
 pub(crate) fn data_of<C: Configuration>(model: &Pretrained<C>, folder: Option<&Path>) -> Result<Dataset> {
