@@ -7,6 +7,8 @@ mod common;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use candle_geometric::data::text_vectors;
+use candle_geometric::{Device, Tensor};
 use common::{assert_error, run, stderr, stdout};
 use serde_json::json;
 
@@ -120,18 +122,22 @@ fn a_graph_of_tables_is_imported_and_learnt() {
     assert_error(&refused, &["graphs", "planetoid", "texts"]);
 }
 
+/// A page for each member; its text tells mostly of the same thing as its ring.
+fn pages(folder: &Path) -> Vec<String> {
+    let text = |i: usize, marked: bool| {
+        format!("A page about {}, number {i}.", if marked { "graphs" } else { "cells" })
+    };
+    let pages = members().map(|(i, ring, next, marked)| {
+        json!({ "node_id": i, "label": ring, "neighbors": [next], "text": text(i, marked) })
+    });
+    std::fs::write(folder.join("pages.json"), json!(pages.collect::<Vec<_>>()).to_string()).unwrap();
+    members().map(|(i, _, _, marked)| text(i, marked)).collect()
+}
+
 #[test]
 fn words_of_texts_are_counted_and_learnt() {
     let folder = tempfile::tempdir().unwrap();
-    let pages: Vec<_> = members()
-        .map(|(i, ring, next, marked)| {
-            json!({
-                "node_id": i, "label": ring, "neighbors": [next],
-                "text": format!("A page about {}, number {i}.", if marked { "graphs" } else { "cells" }),
-            })
-        })
-        .collect();
-    std::fs::write(folder.path().join("pages.json"), json!(pages).to_string()).unwrap();
+    pages(folder.path());
     // a, about, cells, graphs, number, page
     let recipe = recipe(folder.path(), "pages", "texts", "word_counts = 2", 6);
     let card = through(folder.path(), &recipe, folder.path());
@@ -140,4 +146,47 @@ fn words_of_texts_are_counted_and_learnt() {
         card.contains("how often each word stands in each text, of those that stand in at least 2 texts"),
         "{card}"
     );
+}
+
+/// The encoder is nowhere, so that what works rests on the vectors alone.
+#[test]
+fn vectors_of_texts_come_with_a_recipe_and_with_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = pages(folder.path());
+    let encoder = folder.path().join("no-encoder");
+    let named = format!("encoder = '{}'", text(&encoder));
+    let recipe = recipe(folder.path(), "pages", "texts", &named, 2);
+    let out = folder.path().join("runs");
+    let refused = run(&["train", text(&recipe), "--data", text(folder.path()), "--out", text(&out)]);
+    assert_error(&refused, &["no-encoder", "hint:"]);
+
+    let vectors: Vec<f32> =
+        texts.iter().flat_map(|text| if text.contains("graphs") { [1., 0.] } else { [0., 1.] }).collect();
+    let vectors = Tensor::from_vec(vectors, (texts.len(), 2), &Device::Cpu).unwrap();
+    let file = folder.path().join(text_vectors::FILE);
+    text_vectors::save(&file, text(&encoder), &texts, &vectors).unwrap();
+    let card = through(folder.path(), &recipe, folder.path());
+    assert!(accuracy(&card) > 70.0, "{card}");
+    assert!(card.contains("the vectors of the texts by the sentence encoder"), "{card}");
+
+    // Other texts have no vectors.
+    let other = tempfile::tempdir().unwrap();
+    let pages = std::fs::read_to_string(folder.path().join("pages.json")).unwrap().replace("about", "on");
+    std::fs::write(other.path().join("pages.json"), pages).unwrap();
+    let model = out.join("pages-model");
+    let refused = run(&["run", text(&model), "--data", text(other.path())]);
+    assert_error(&refused, &["the SHA-256 of the texts", "hint:"]);
+}
+
+#[test]
+fn a_recipe_without_weights_is_left_out_of_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("nobody-trained-it");
+    std::fs::create_dir(&recipe).unwrap();
+    std::fs::write(recipe.join("train.toml"), "").unwrap();
+    let karate = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/gat-karate");
+    let both = run(&["evaluate", text(&karate), text(&recipe)]);
+    assert!(both.status.success(), "{}", stderr(&both));
+    assert!(stdout(&both).contains("nobody-trained-it has no weights"), "{}", stdout(&both));
+    assert_error(&run(&["evaluate", text(&recipe)]), &["nobody-trained-it has no weights"]);
 }
