@@ -1,6 +1,7 @@
 //! `candle-geometric explain`.
 
 mod report;
+mod whole;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use candle_geometric::explain::{
 use candle_geometric::graph::EdgeIndex;
 use clap::Args;
 use report::Report;
+use whole::edges_csv;
 
 use super::Verdict;
 use super::device::DeviceName;
@@ -148,6 +150,12 @@ impl Explain {
             out.write("entropy.svg", drawing.to_svg().as_bytes())?;
             out.write("entropy.png", &drawing.to_png(2.0)?)?;
             written.extend(["statistics.csv", "nodes.csv", "entropy.svg and .png"]);
+        }
+        let of_edges: Vec<_> =
+            seen.layers.iter().enumerate().filter(|(layer, _)| report.is_over_all_edges(*layer)).collect();
+        if !of_edges.is_empty() {
+            out.write("edges.csv", edges_csv(of_edges)?.as_bytes())?;
+            written.push("edges.csv");
         }
         if let Some(weights) = self.layer(seen) {
             let picture = Picture {

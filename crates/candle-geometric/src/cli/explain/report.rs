@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::super::screen::Screen;
 use super::super::seen::Seen;
+use super::whole::{WholeGraph, whole_graph};
 
 /// How many kinds of edges are told of on the screen.
 const KINDS: usize = 10;
@@ -40,6 +41,9 @@ struct Layer<'a> {
     edges: usize,
     /// None if the attention is not one of nodes to their neighbours.
     heads: Option<Vec<HeadStatistics>>,
+    /// Where it is over all edges of the graph at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whole_graph: Option<Vec<WholeGraph>>,
     /// How attention is divided among kinds of edges, the largest share first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kinds: Vec<Kind<'a>>,
@@ -69,7 +73,8 @@ impl<'a> Report<'a> {
             let kinds = if statistics.is_some() { kinds(seen, weights)? } else { Vec::new() };
             let (name, edges) = (weights.name(), weights.edges().num_edges());
             let heads = statistics.as_ref().map(Statistics::heads);
-            Ok(Layer { layer, name, share, edges, heads, kinds })
+            let whole_graph = whole_graph(weights)?;
+            Ok(Layer { layer, name, share, edges, heads, whole_graph, kinds })
         });
         // Through layers that come one after the other, not side by side.
         let in_a_row = statistics.iter().all(Option::is_some) && seen.shares.iter().all(Option::is_none);
@@ -87,12 +92,21 @@ impl<'a> Report<'a> {
         })
     }
 
+    /// Whether the attention of a layer is over all edges of the graph at once.
+    pub(super) fn is_over_all_edges(&self, layer: usize) -> bool {
+        self.layers.get(layer).is_some_and(|layer| layer.whole_graph.is_some())
+    }
+
     pub(super) fn print(&self, screen: &mut Screen, seen: &Seen) -> Result<()> {
         let heading = format!("Attention of {} on {}", self.model, self.data);
         writeln!(screen, "{}\n", screen.title(&heading))?;
         let mut rows = Vec::new();
         for layer in &self.layers {
             let number = layer.name.map_or_else(|| layer.layer.to_string(), Into::into);
+            if let Some(heads) = &layer.whole_graph {
+                print_whole(screen, seen, &number, layer.edges, heads)?;
+                continue;
+            }
             let Some(heads) = &layer.heads else {
                 let text = format!(
                     "layer {number}: {} edges; its weights are not those of nodes over their neighbours, so there is no entropy per node",
@@ -180,6 +194,30 @@ impl<'a> Report<'a> {
         }
         Ok(())
     }
+}
+
+/// Attention over all edges of the graph.
+fn print_whole(
+    screen: &mut Screen,
+    seen: &Seen,
+    layer: &str,
+    edges: usize,
+    heads: &[WholeGraph],
+) -> Result<()> {
+    for h in heads {
+        let WholeGraph { head, entropy, max_entropy, effective_edges, top } = h;
+        writeln!(
+            screen,
+            "layer {layer}, head {head}, over all edges: entropy {entropy:.3} / {max_entropy:.3}, as over \
+             {effective_edges:.1} of {edges} edges"
+        )?;
+        let top: Vec<String> = top
+            .iter()
+            .map(|&(from, to, a)| format!("{} → {} ({a:.3})", seen.node(from), seen.node(to)))
+            .collect();
+        writeln!(screen, "  most attended: {}", top.join(", "))?;
+    }
+    Ok(())
 }
 
 /// How the attention of a layer is divided among kinds of edges, the largest share first.
