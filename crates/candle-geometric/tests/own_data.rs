@@ -160,6 +160,11 @@ fn vectors_of_texts_come_with_a_recipe_and_with_its_model() {
     let refused = run(&["train", text(&recipe), "--data", text(folder.path()), "--out", text(&out)]);
     assert_error(&refused, &["no-encoder", "hint:"]);
 
+    let both = std::fs::read_to_string(&recipe).unwrap().replace("encoder =", "word_counts = 2\nencoder =");
+    std::fs::write(folder.path().join("both.toml"), both).unwrap();
+    let refused = run(&["train", text(&folder.path().join("both.toml")), "--data", text(folder.path())]);
+    assert_error(&refused, &["data.encoder", "word_counts", "both"]);
+
     let vectors: Vec<f32> =
         texts.iter().flat_map(|text| if text.contains("graphs") { [1., 0.] } else { [0., 1.] }).collect();
     let vectors = Tensor::from_vec(vectors, (texts.len(), 2), &Device::Cpu).unwrap();

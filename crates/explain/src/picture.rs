@@ -155,7 +155,7 @@ impl<'a> Picture<'a> {
             );
         } else {
             let below = self.legend(&nodes).draw(&mut page, LEGEND, top);
-            let remarks = match over_all_edges(edges, &alpha) {
+            let remarks = match self.weights.is_over_all_edges() {
                 false => {
                     ["The half of an edge at a node", "shows how much that node", "attends to the other."]
                 }
@@ -263,14 +263,6 @@ impl<'a> Picture<'a> {
             });
         }
     }
-}
-
-/// Whether a softmax over all edges made these weights: they sum to 1, though more than one node has edges.
-fn over_all_edges(edges: &EdgeIndex, alpha: &[f64]) -> bool {
-    let mut destinations = edges.iter().map(|(_, destination)| destination);
-    let first = destinations.next();
-    let several = destinations.any(|destination| Some(destination) != first);
-    several && (alpha.iter().sum::<f64>() - 1.0).abs() < 1e-3
 }
 
 /// Half an edge: the side of `node`, which attends with `weight` to the node at the other end.

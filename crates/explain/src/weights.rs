@@ -105,6 +105,14 @@ impl Weights {
         (0..rows.rows()).all(|i| (0..self.heads).all(|h| of_node(i, h)))
     }
 
+    /// Whether each head is a softmax over all edges of the graph at once: its weights sum to 1, and not those of every node.
+    pub fn is_over_all_edges(&self) -> bool {
+        let sums_to_one = |head| {
+            self.select(Heads::One(head)).is_ok_and(|alpha| (alpha.iter().sum::<f64>() - 1.0).abs() < 1e-3)
+        };
+        !self.is_per_node() && (0..self.heads()).all(sums_to_one)
+    }
+
     /// α of one head or their mean, one weight per edge in the order of [`edges`](Self::edges).
     ///
     /// # Errors

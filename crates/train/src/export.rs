@@ -151,15 +151,20 @@ fn card<C: Configuration>(
     let Preprocessing { word_counts, encoder, .. } = &entry.preprocessing;
     let made = match (word_counts, encoder) {
         (Some(n), _) => {
-            format!("how often each word stands in each text, of those that stand in at least {n} texts; ")
+            format!("how often each word stands in each text, of those that stand in at least {n} texts")
         }
-        (None, Some(encoder)) => format!("the vectors of the texts by the sentence encoder {encoder}; "),
+        (None, Some(encoder)) => format!("the vectors of the texts by the sentence encoder {encoder}"),
         (None, None) => String::new(),
     };
     let normalised = match entry.preprocessing.normalize_features {
-        FeatureNorm::None => "none",
+        FeatureNorm::None => "",
         FeatureNorm::Sum => "the features of each node are divided by their sum",
         FeatureNorm::L2 => "the features of each node are divided by their Euclidean norm",
+    };
+    let done = match (made.as_str(), normalised) {
+        ("", "") => "none".to_string(),
+        (one, "") | ("", one) => one.to_string(),
+        (made, normalised) => format!("{made}; {normalised}"),
     };
     let mut s = String::new();
     // Writing to a String cannot fail.
@@ -170,7 +175,7 @@ fn card<C: Configuration>(
          | architecture | {architecture} |\n\
          | data | {data} |\n\
          | split | {split} |\n\
-         | preprocessing | {made}{normalised} |\n\
+         | preprocessing | {done} |\n\
          | test {metric}, {over} | **{mean}** |\n\
          | published | {published} |\n\
          | test {metric} of these weights | {this} |\n\

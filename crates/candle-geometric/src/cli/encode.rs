@@ -81,7 +81,7 @@ mod with_text {
     use candle_geometric::data::csv_graph::node_texts;
     use candle_geometric::data::tables::Columns;
     use candle_geometric::data::text_encoder::{EncoderOptions, Pooling, TextEncoder};
-    use candle_geometric::data::{Dataset, RawGraph, datasets, graph_file, import};
+    use candle_geometric::data::{Cache, Dataset, RawGraph, datasets, graph_file, import};
 
     use super::super::error::OrHint;
     use super::super::task::load_data;
@@ -90,6 +90,8 @@ mod with_text {
 
     impl Encode {
         pub(in super::super) fn run(self, screen: &mut Screen) -> Result<()> {
+            // What is quick to fail comes first.
+            let cache = Cache::from_env()?;
             let (mut graph, texts) = self.graph()?;
             let without = texts.iter().filter(|text| text.is_empty()).count();
             let pooling = self.pooling.as_deref();
@@ -105,7 +107,7 @@ mod with_text {
             let encoder = TextEncoder::load_with(&self.model, options)
                 .hint("--model is a folder with config.json, tokenizer.json and model.safetensors, or OWNER/NAME on the Hub")?;
             let width = encoder.width();
-            graph.x = Some(with_progress(encoder, &texts)?);
+            graph.x = Some(with_progress(encoder, &texts, &cache)?);
             graph_file::save(&graph, &self.out)
                 .hint("give --out a file in a folder that you may write to")?;
             let (nodes, edges) = (texts.len(), graph.edge_index.num_edges());

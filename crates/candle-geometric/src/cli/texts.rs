@@ -49,9 +49,10 @@ fn encode(encoder: &str, _: &[String]) -> Result<candle_geometric::Tensor> {
 #[cfg(feature = "text")]
 fn encode(encoder: &str, texts: &[String]) -> Result<candle_geometric::Tensor> {
     use candle_geometric::data::text_encoder::TextEncoder;
+    let cache = candle_geometric::data::Cache::from_env()?;
     let encoder = TextEncoder::load(encoder)
         .hint("`encoder` in the section [data] of the recipe is OWNER/NAME on the Hub, or a folder")?;
-    with_progress(encoder, texts)
+    with_progress(encoder, texts, &cache)
 }
 
 /// Encodes with a bar, or reads what was encoded before from the cache.
@@ -59,14 +60,14 @@ fn encode(encoder: &str, texts: &[String]) -> Result<candle_geometric::Tensor> {
 pub(crate) fn with_progress(
     encoder: candle_geometric::data::text_encoder::TextEncoder,
     texts: &[String],
+    cache: &candle_geometric::data::Cache,
 ) -> Result<candle_geometric::Tensor> {
     use indicatif::{ProgressBar, ProgressStyle};
-    let cache = candle_geometric::data::Cache::from_env()?;
     let bar = ProgressBar::new(texts.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:20} {pos}/{len} texts [{elapsed}, {eta} left]")?);
     let moving = bar.clone();
     let encoder = encoder.on_progress(move |progress| moving.set_position(progress.encoded as u64));
-    let vectors = encoder.encode_cached(texts, &cache)?;
+    let vectors = encoder.encode_cached(texts, cache)?;
     bar.finish_and_clear();
     Ok(vectors.to_device(&candle_geometric::Device::Cpu)?)
 }

@@ -22,15 +22,15 @@ pub(super) struct WholeGraph {
     pub(super) top: Vec<(u32, u32, f64)>,
 }
 
-/// Every head; none if the weights of one do not sum to 1 over the graph.
+/// Every head; none if the attention is another.
 pub(super) fn whole_graph(weights: &Weights) -> Result<Option<Vec<WholeGraph>>> {
+    if !weights.is_over_all_edges() {
+        return Ok(None);
+    }
     let edges = weights.edges();
     let mut heads = Vec::new();
     for head in 0..weights.heads() {
         let alpha = weights.select(Heads::One(head))?;
-        if weights.is_per_node() || (alpha.iter().sum::<f64>() - 1.0).abs() > 1e-3 {
-            return Ok(None);
-        }
         let entropy: f64 = alpha.iter().filter(|&&a| a > 0.0).map(|a| -a * a.ln()).sum();
         let mut top: Vec<(u32, u32, f64)> =
             edges.iter().zip(&alpha).map(|((source, destination), &a)| (source, destination, a)).collect();
